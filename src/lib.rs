@@ -1,0 +1,1 @@
+//! Offline toolkit for the persistence files of Redis and Valkey.

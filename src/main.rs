@@ -1,0 +1,2 @@
+//! The `redkit` program.
+fn main() {}
