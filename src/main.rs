@@ -1,2 +1,7 @@
 //! The `redkit` program.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    redkit::cli::run(std::env::args_os()).into()
+}

@@ -1,0 +1,10 @@
+//! The vocabulary of reading bytes: what a parser returns, what one string is, and every bound.
+
+pub mod element;
+pub mod limits;
+pub mod number;
+pub mod parse;
+pub mod time;
+
+pub use element::Element;
+pub use parse::{Fault, Parsed, Problem, Step};

@@ -1,0 +1,547 @@
+//! The listpack, the packed form of small collections since Redis 7 (in streams since 5).
+//!
+//! ```text
+//! u32 LE   bytes of the whole, header and end mark included
+//! u16 LE   entries; 65535: count them
+//! entries  encoding and data, then their size as a backward length
+//! ff
+//!
+//! 0xxxxxxx            integer 0 to 127
+//! 10xxxxxx            string of x bytes
+//! 110xxxxx y          integer of 13 bits, signed
+//! 1110xxxx y          string of up to 4095 bytes
+//! f0 + u32 LE         string
+//! f1 f2 f3 f4         integer of 2, 3, 4, 8 bytes LE
+//! ```
+//!
+//! The backward length has seven bits a byte, the most significant group first, and the high bit
+//! set in all but the first byte. Its size follows from the entry's size by limits that are
+//! exclusive: 16383 itself takes three bytes. Defined by the servers' `listpack.c`.
+
+use crate::bytes::{Element, Fault, Problem};
+
+const HEADER: usize = 6;
+const UNKNOWN_COUNT: u16 = u16::MAX;
+const END: u8 = 0xff;
+
+/// A listpack whose header has been read.
+#[derive(Clone, Copy, Debug)]
+pub struct Listpack<'d> {
+    entries: &'d [u8],
+    count: u16,
+    flaw: Option<Fault>,
+}
+
+impl<'d> Listpack<'d> {
+    /// Reads the header.
+    ///
+    /// # Errors
+    /// A blob too short for header and end mark, or of another size than it says: what servers
+    /// refuse even without deep checks.
+    #[inline]
+    pub fn open(blob: &'d [u8]) -> Result<Self, Fault> {
+        let short = Fault {
+            rest: blob.len(),
+            problem: Problem::BlobShort {
+                actual: blob.len() as u64,
+            },
+        };
+        let (&size, rest) = blob.split_first_chunk::<4>().ok_or(short)?;
+        let (&count, entries) = rest.split_first_chunk::<2>().ok_or(short)?;
+        let last = entries.last().ok_or(short)?;
+        let claimed = u64::from(u32::from_le_bytes(size));
+        if claimed != blob.len() as u64 {
+            let problem = Problem::BlobSize {
+                claimed,
+                actual: blob.len() as u64,
+            };
+            return Err(Fault {
+                rest: blob.len(),
+                problem,
+            });
+        }
+        if *last != END {
+            return Err(Fault {
+                rest: 1,
+                problem: Problem::BlobEnd { found: *last },
+            });
+        }
+        Ok(Listpack {
+            entries,
+            count: u16::from_le_bytes(count),
+            flaw: None,
+        })
+    }
+
+    /// How many entries there are, where the header says.
+    pub fn count(&self) -> Option<u16> {
+        (self.count != UNKNOWN_COUNT).then_some(self.count)
+    }
+
+    /// The entries in order.
+    pub fn entries(&self) -> Entries<'d> {
+        Entries {
+            rest: self.entries,
+            seen: 0,
+            claimed: self.count,
+            flaw: self.flaw,
+        }
+    }
+}
+
+/// Walks the entries of a listpack.
+#[derive(Clone, Debug)]
+pub struct Entries<'d> {
+    rest: &'d [u8],
+    seen: u64,
+    claimed: u16,
+    flaw: Option<Fault>,
+}
+
+impl<'d> Entries<'d> {
+    /// The next entry, `None` at the end mark.
+    ///
+    /// # Errors
+    /// An entry that runs past the end or has an undefined encoding; nothing more can be read then.
+    #[inline]
+    #[allow(clippy::should_implement_trait)]
+    pub fn next(&mut self) -> Result<Option<Element<'d>>, Fault> {
+        let input = self.rest;
+        let Some((&first, after)) = input.split_first() else {
+            return Err(self.past_end());
+        };
+        let (element, size) = match first {
+            0..=0x7f => (Element::Int(i64::from(first)), 1),
+            0x80..=0xbf => {
+                let len = usize::from(first & 0x3f);
+                match after.get(..len) {
+                    Some(bytes) => (Element::Bytes(bytes), 1 + len),
+                    None => return Err(self.past_end()),
+                }
+            }
+            _ => match self.wide(first, after)? {
+                Some(found) => found,
+                None => return Ok(None),
+            },
+        };
+        if size <= 127 {
+            match input.get(size..).and_then(<[u8]>::split_first) {
+                Some((&back, rest)) => {
+                    if usize::from(back) != size {
+                        self.backlen_flaw(u64::from(back), size);
+                    }
+                    self.rest = rest;
+                }
+                None => return Err(self.past_end()),
+            }
+        } else {
+            self.skip_long_backlen(size)?;
+        }
+        self.seen += 1;
+        Ok(Some(element))
+    }
+
+    /// The next entry, where it is an integer of 7 bits as most of a stream node's are; anything
+    /// else is left for [`Entries::next`].
+    #[inline]
+    pub fn next_small(&mut self) -> Option<u8> {
+        match self.rest {
+            &[n @ 0..=0x7f, 1, ref rest @ ..] => {
+                self.rest = rest;
+                self.seen += 1;
+                Some(n)
+            }
+            _ => None,
+        }
+    }
+
+    /// Entries read so far.
+    pub fn seen(&self) -> u64 {
+        self.seen
+    }
+
+    /// Bytes not read yet, end mark included.
+    pub fn rest(&self) -> usize {
+        self.rest.len()
+    }
+
+    /// The first thing wrong that did not keep the entries from being read, once all are.
+    pub fn flaw(&self) -> Option<Fault> {
+        if let flaw @ Some(_) = self.flaw {
+            return flaw;
+        }
+        let claimed = u64::from(self.claimed);
+        if self.claimed != UNKNOWN_COUNT && claimed != self.seen {
+            let problem = Problem::BlobCount {
+                claimed,
+                actual: self.seen,
+            };
+            return Some(Fault {
+                rest: self.rest.len(),
+                problem,
+            });
+        }
+        None
+    }
+
+    fn wide(&mut self, first: u8, after: &'d [u8]) -> Result<Option<(Element<'d>, usize)>, Fault> {
+        let string = |len: usize, from: usize, this: &Self| match after
+            .get(from..)
+            .and_then(|s| s.get(..len))
+        {
+            Some(bytes) => Ok(Some((Element::Bytes(bytes), 1 + from + len))),
+            None => Err(this.past_end()),
+        };
+        let integer = |n: i64, size: usize| Ok(Some((Element::Int(n), 1 + size)));
+        match first {
+            0xc0..=0xdf => {
+                let Some(&low) = after.first() else {
+                    return Err(self.past_end());
+                };
+                let n = i64::from(first & 0x1f) << 8 | i64::from(low);
+                integer(if n >= 1 << 12 { n - (1 << 13) } else { n }, 1)
+            }
+            0xe0..=0xef => {
+                let Some(&low) = after.first() else {
+                    return Err(self.past_end());
+                };
+                string(usize::from(first & 0x0f) << 8 | usize::from(low), 1, self)
+            }
+            0xf0 => match after.first_chunk::<4>() {
+                Some(len) => string(
+                    usize::try_from(u32::from_le_bytes(*len)).unwrap_or(usize::MAX),
+                    4,
+                    self,
+                ),
+                None => Err(self.past_end()),
+            },
+            0xf1 => match after.first_chunk::<2>() {
+                Some(n) => integer(i64::from(i16::from_le_bytes(*n)), 2),
+                None => Err(self.past_end()),
+            },
+            0xf2 => match after.first_chunk::<3>() {
+                Some(&[a, b, c]) => integer(i64::from(i32::from_le_bytes([0, a, b, c]) >> 8), 3),
+                None => Err(self.past_end()),
+            },
+            0xf3 => match after.first_chunk::<4>() {
+                Some(n) => integer(i64::from(i32::from_le_bytes(*n)), 4),
+                None => Err(self.past_end()),
+            },
+            0xf4 => match after.first_chunk::<8>() {
+                Some(n) => integer(i64::from_le_bytes(*n), 8),
+                None => Err(self.past_end()),
+            },
+            END if after.is_empty() => Ok(None),
+            END => {
+                let problem = Problem::BlobTrailing {
+                    count: after.len() as u64,
+                };
+                Err(Fault {
+                    rest: after.len(),
+                    problem,
+                })
+            }
+            _ => Err(Fault {
+                rest: self.rest.len(),
+                problem: Problem::EntryEncoding { found: first },
+            }),
+        }
+    }
+
+    fn skip_long_backlen(&mut self, size: usize) -> Result<(), Fault> {
+        let Some((back, rest)) = self
+            .rest
+            .get(size..)
+            .and_then(|r| r.split_at_checked(backlen_size(size)))
+        else {
+            return Err(self.past_end());
+        };
+        let claimed = back.iter().fold(0u64, |n, b| n << 7 | u64::from(b & 0x7f));
+        let marked = back.iter().skip(1).all(|b| b & 0x80 != 0)
+            && back.first().is_some_and(|b| b & 0x80 == 0);
+        if claimed != size as u64 || !marked {
+            self.backlen_flaw(claimed, size);
+        }
+        self.rest = rest;
+        Ok(())
+    }
+
+    #[cold]
+    fn backlen_flaw(&mut self, claimed: u64, size: usize) {
+        let problem = Problem::BackLen {
+            claimed,
+            actual: size as u64,
+        };
+        self.flaw.get_or_insert(Fault {
+            rest: self.rest.len(),
+            problem,
+        });
+    }
+
+    #[cold]
+    fn past_end(&self) -> Fault {
+        Fault {
+            rest: self.rest.len(),
+            problem: Problem::EntryPastEnd,
+        }
+    }
+}
+
+/// Bytes of the backward length of an entry of `size` bytes.
+fn backlen_size(size: usize) -> usize {
+    match size {
+        0..=127 => 1,
+        128..=16_382 => 2,
+        16_383..=2_097_150 => 3,
+        2_097_151..=268_435_454 => 4,
+        _ => 5,
+    }
+}
+
+/// Writes a listpack entry by entry.
+#[derive(Debug, Default)]
+pub struct ListpackWriter {
+    entries: Vec<u8>,
+    count: usize,
+}
+
+impl ListpackWriter {
+    /// An empty one.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Bytes that the whole has now.
+    pub fn len(&self) -> usize {
+        HEADER + self.entries.len() + 1
+    }
+
+    /// True without entries.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Entries so far.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Appends an entry as the server stores it: canonical decimal text becomes an integer.
+    pub fn push(&mut self, element: Element<'_>) {
+        let start = self.entries.len();
+        match element {
+            Element::Int(n) => self.integer(n),
+            Element::Bytes(bytes) => match crate::bytes::number::parse_canonical_i64(bytes) {
+                Some(n) if bytes.len() <= 20 => self.integer(n),
+                _ => self.string(bytes),
+            },
+        }
+        let size = self.entries.len() - start;
+        let width = backlen_size(size);
+        for i in (0..width).rev() {
+            let group = (size >> (7 * i)) as u8 & 0x7f;
+            self.entries
+                .push(if i + 1 == width { group } else { group | 0x80 });
+        }
+        self.count += 1;
+    }
+
+    /// Appends the whole listpack to `out` and starts over.
+    ///
+    /// # Errors
+    /// More than four GiB, which no listpack can be.
+    pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), Problem> {
+        let len = self.len();
+        let size = u32::try_from(len).map_err(|_| Problem::LengthRange {
+            found: len as u64,
+            most: u64::from(u32::MAX),
+        })?;
+        out.extend_from_slice(&size.to_le_bytes());
+        out.extend_from_slice(
+            &u16::try_from(self.count)
+                .unwrap_or(UNKNOWN_COUNT)
+                .to_le_bytes(),
+        );
+        out.append(&mut self.entries);
+        out.push(END);
+        self.count = 0;
+        Ok(())
+    }
+
+    fn integer(&mut self, n: i64) {
+        let out = &mut self.entries;
+        if let Ok(n) = u8::try_from(n)
+            && n <= 127
+        {
+            out.push(n);
+        } else if (-4096..4096).contains(&n) {
+            let bits = (n & 0x1fff) as u16 | 0xc000;
+            out.extend_from_slice(&bits.to_be_bytes());
+        } else if let Ok(n) = i16::try_from(n) {
+            out.push(0xf1);
+            out.extend_from_slice(&n.to_le_bytes());
+        } else if (-(1 << 23)..1 << 23).contains(&n) {
+            let [a, b, c, ..] = n.to_le_bytes();
+            out.extend_from_slice(&[0xf2, a, b, c]);
+        } else if let Ok(n) = i32::try_from(n) {
+            out.push(0xf3);
+            out.extend_from_slice(&n.to_le_bytes());
+        } else {
+            out.push(0xf4);
+            out.extend_from_slice(&n.to_le_bytes());
+        }
+    }
+
+    fn string(&mut self, bytes: &[u8]) {
+        let out = &mut self.entries;
+        match bytes.len() {
+            len @ 0..=63 => out.push(0x80 | len as u8),
+            len @ 64..=4095 => out.extend_from_slice(&(0xe000 | len as u16).to_be_bytes()),
+            len => {
+                out.push(0xf0);
+                out.extend_from_slice(&u32::try_from(len).unwrap_or(u32::MAX).to_le_bytes());
+            }
+        }
+        out.extend_from_slice(bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(elements: &[Element<'_>]) -> Vec<u8> {
+        let mut writer = ListpackWriter::new();
+        for &element in elements {
+            writer.push(element);
+        }
+        let mut blob = Vec::new();
+        writer.finish(&mut blob).unwrap();
+        blob
+    }
+
+    fn read(blob: &[u8]) -> Result<Vec<Vec<u8>>, Fault> {
+        let mut entries = Listpack::open(blob)?.entries();
+        let mut all = Vec::new();
+        while let Some(element) = entries.next()? {
+            all.push(element.to_bytes().into_owned());
+        }
+        match entries.flaw() {
+            Some(flaw) => Err(flaw),
+            None => Ok(all),
+        }
+    }
+
+    #[test]
+    fn round_trips_at_every_widths_edge() {
+        for bits in [7, 12, 13, 15, 16, 23, 24, 31, 32, 63] {
+            let edge = if bits == 63 { i64::MAX } else { 1i64 << bits };
+            for n in [
+                edge - 1,
+                edge,
+                edge.wrapping_add(1),
+                -edge,
+                -edge - 1,
+                -edge + 1,
+            ] {
+                let blob = write(&[Element::Int(n), Element::Bytes(b"x")]);
+                assert_eq!(
+                    read(&blob).unwrap(),
+                    [n.to_string().into_bytes(), b"x".to_vec()],
+                    "{n}"
+                );
+            }
+        }
+        for len in [
+            0, 1, 63, 64, 126, 127, 128, 4095, 4096, 16_376, 16_377, 16_378, 16_379, 70_000,
+            2_097_146, 2_097_150,
+        ] {
+            let string = vec![b'x'; len];
+            let blob = write(&[Element::Bytes(&string), Element::Int(5)]);
+            assert_eq!(read(&blob).unwrap(), [string, b"5".to_vec()], "{len}");
+        }
+    }
+
+    /// Captured from Redis 8.2.3: the hash {a: 1 with an expiry, b: 2} as type 25 holds it, and -1.
+    #[test]
+    fn writes_what_the_server_writes() {
+        let expected = b"\x1d\0\0\0\x06\0\x81a\x02\x01\x01\xf4\0\xd8\xc3\x2c\xbb\x03\0\0\x09\x81b\x02\x02\x01\0\x01\xff";
+        let elements =
+            [b"a" as &[u8], b"1", b"4102444800000", b"b", b"2", b"0"].map(Element::Bytes);
+        assert_eq!(write(&elements), expected);
+        assert_eq!(
+            write(&[Element::Bytes(b"-1"), Element::Bytes(b"abc")]),
+            b"\x0f\0\0\0\x02\0\xdf\xff\x02\x83abc\x04\xff"
+        );
+    }
+
+    #[test]
+    fn every_truncation_is_an_error_with_an_offset() {
+        let blob = write(&[
+            Element::Bytes(b"abc"),
+            Element::Int(1 << 40),
+            Element::Bytes(&[b'x'; 200]),
+        ]);
+        for cut in 0..blob.len() {
+            let fault = read(&blob[..cut]).unwrap_err();
+            assert!(fault.rest <= cut, "cut at {cut}");
+            // With a header that agrees the entries themselves must notice.
+            if cut >= 7 {
+                let mut short = blob[..cut].to_vec();
+                short[..4].copy_from_slice(&(cut as u32).to_le_bytes());
+                short[cut - 1] = 0xff;
+                assert!(read(&short).is_err(), "cut at {cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_wrong_count_and_a_wrong_backward_length_are_flaws_not_ends() {
+        let mut blob = write(&[Element::Bytes(b"abc"), Element::Int(3)]);
+        blob[4] = 3;
+        assert_eq!(
+            read(&blob).unwrap_err().problem,
+            Problem::BlobCount {
+                claimed: 3,
+                actual: 2
+            }
+        );
+        blob[4] = 2;
+        blob[10] = 9;
+        assert_eq!(
+            read(&blob).unwrap_err().problem,
+            Problem::BackLen {
+                claimed: 9,
+                actual: 4
+            }
+        );
+    }
+
+    #[test]
+    fn small_integers_can_be_read_alone_and_nothing_else_is() {
+        let blob = write(&[Element::Int(127), Element::Int(128), Element::Int(0)]);
+        let mut entries = Listpack::open(&blob).unwrap().entries();
+        assert_eq!(entries.next_small(), Some(127));
+        assert_eq!(entries.next_small(), None);
+        assert_eq!(entries.next().unwrap(), Some(Element::Int(128)));
+        assert_eq!(entries.next_small(), Some(0));
+        assert_eq!(entries.next_small(), None);
+        assert_eq!(entries.next().unwrap(), None);
+        assert_eq!((entries.seen(), entries.flaw()), (3, None));
+        // A wrong backward length is left for the reader that tells of it.
+        let mut blob = write(&[Element::Int(5)]);
+        blob[7] = 2;
+        let mut entries = Listpack::open(&blob).unwrap().entries();
+        assert_eq!(entries.next_small(), None);
+        assert_eq!(entries.next().unwrap(), Some(Element::Int(5)));
+        assert!(entries.flaw().is_some());
+    }
+
+    #[test]
+    fn an_unknown_count_is_counted() {
+        let mut blob = write(&[Element::Int(1), Element::Int(2)]);
+        blob[4..6].copy_from_slice(&[0xff, 0xff]);
+        assert_eq!(read(&blob).unwrap().len(), 2);
+        assert_eq!(Listpack::open(&blob).unwrap().count(), None);
+    }
+}

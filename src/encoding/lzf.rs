@@ -1,0 +1,378 @@
+//! LZF, the compression of strings.
+//!
+//! ```text
+//! literal run     000nnnnn            n+1 bytes follow and are copied
+//! back reference  lllddddd [eeeeeeee] dddddddd
+//!                 copy l+2 bytes (l = 7: l+e+2) from d+1 bytes before the end of the output;
+//!                 source and target may overlap
+//! ```
+//!
+//! Decompression is ours, because it is what bounds reading real snapshots: copying in blocks into a
+//! buffer with slack behind it is about twice as fast as the crate, which serves as oracle in the
+//! tests and as compressor. This is its only door.
+//!
+//! [`verify`] checks a string without writing it: whether decompression succeeds depends on lengths
+//! and distances alone.
+#![allow(unsafe_code)]
+
+use crate::bytes::Problem;
+use crate::bytes::limits::LZF_EXPANSION;
+
+/// Room that [`decompress`] wants behind the output: the last block copied may reach so far.
+pub const SLACK: usize = 32;
+
+/// Appends nothing, replaces `out` by the decompressed string.
+///
+/// # Errors
+/// Data that does not decompress to exactly `len` bytes. A length that LZF cannot reach is refused
+/// before anything is allocated.
+pub fn decompress_into(data: &[u8], len: u64, out: &mut Vec<u8>) -> Result<(), Problem> {
+    let len = plausible(data, len)?;
+    out.clear();
+    out.reserve(len + SLACK);
+    decode(data, out.spare_capacity_mut(), len)?;
+    // SAFETY: `decode` returned success, so the first `len` bytes of the spare capacity, which
+    // begins at 0 after `clear`, are written.
+    unsafe { out.set_len(len) };
+    Ok(())
+}
+
+/// Decompresses into a slice whose last [`SLACK`] bytes are not part of the result.
+///
+/// # Errors
+/// Data that does not decompress to exactly `out.len() - SLACK` bytes.
+pub fn decompress(data: &[u8], out: &mut [u8]) -> Result<(), Problem> {
+    let len = out.len().saturating_sub(SLACK);
+    plausible(data, len as u64)?;
+    if out.len() < SLACK {
+        return Err(Problem::LzfOverrun);
+    }
+    // SAFETY: `u8` and `MaybeUninit<u8>` have the same layout, and `decode` writes only initialised
+    // bytes, so the slice stays initialised.
+    let spare =
+        unsafe { &mut *(std::ptr::from_mut::<[u8]>(out) as *mut [std::mem::MaybeUninit<u8>]) };
+    decode(data, spare, len)
+}
+
+/// Checks the claimed length against what LZF can do at best.
+fn plausible(data: &[u8], len: u64) -> Result<usize, Problem> {
+    let compressed = data.len() as u64;
+    let problem = Problem::LzfExpansion {
+        compressed,
+        claimed: len,
+    };
+    if len > compressed.saturating_mul(LZF_EXPANSION) {
+        return Err(problem);
+    }
+    usize::try_from(len)
+        .ok()
+        .filter(|&len| len <= isize::MAX as usize - SLACK)
+        .ok_or(problem)
+}
+
+/// The decoder: writes `len` bytes to the start of `out`, and may write up to `SLACK` behind them.
+fn decode(data: &[u8], out: &mut [std::mem::MaybeUninit<u8>], len: usize) -> Result<(), Problem> {
+    assert!(
+        out.len() >= len + SLACK,
+        "the caller gives room behind the output"
+    );
+    let input = data.as_ptr();
+    let output = out.as_mut_ptr().cast::<u8>();
+    let (mut at, mut done) = (0usize, 0usize);
+    while at < data.len() {
+        // SAFETY of every access below: reads of `input` are at indexes below `data.len()`, checked
+        // just before; writes of `output` end at most `SLACK` behind `len`, because `done + count <=
+        // len` is checked before a copy and no copy writes more than 31 bytes beyond `done + count`.
+        let control = usize::from(unsafe { *input.add(at) });
+        at += 1;
+        if control < 32 {
+            let count = control + 1;
+            if count > data.len() - at {
+                return Err(Problem::LzfInput);
+            }
+            if count > len - done {
+                return Err(Problem::LzfOverrun);
+            }
+            // SAFETY: as above; where fewer than 32 bytes of input are left the copy is exact.
+            unsafe {
+                if data.len() - at >= 32 {
+                    std::ptr::copy_nonoverlapping(input.add(at), output.add(done), 32);
+                } else {
+                    std::ptr::copy_nonoverlapping(input.add(at), output.add(done), count);
+                }
+            }
+            at += count;
+            done += count;
+            continue;
+        }
+        let mut count = control >> 5;
+        if count == 7 {
+            if at >= data.len() {
+                return Err(Problem::LzfInput);
+            }
+            // SAFETY: `at < data.len()`.
+            count += usize::from(unsafe { *input.add(at) });
+            at += 1;
+        }
+        count += 2;
+        if at >= data.len() {
+            return Err(Problem::LzfInput);
+        }
+        // SAFETY: `at < data.len()`.
+        let distance = ((control & 31) << 8 | usize::from(unsafe { *input.add(at) })) + 1;
+        at += 1;
+        if distance > done {
+            return Err(Problem::LzfReference);
+        }
+        if count > len - done {
+            return Err(Problem::LzfOverrun);
+        }
+        // SAFETY: the source starts `distance <= done` before the target, inside what is written;
+        // a block is never longer than the distance, so a block's source and target do not overlap;
+        // rounding up to whole blocks writes at most 15 bytes more.
+        unsafe {
+            let to = output.add(done);
+            let from = to.sub(distance);
+            if distance >= 16 {
+                let mut i = 0;
+                while i < count {
+                    std::ptr::copy_nonoverlapping(from.add(i), to.add(i), 16);
+                    i += 16;
+                }
+            } else if distance >= 8 {
+                let mut i = 0;
+                while i < count {
+                    std::ptr::copy_nonoverlapping(from.add(i), to.add(i), 8);
+                    i += 8;
+                }
+            } else if distance == 1 {
+                std::ptr::write_bytes(to, *from, count);
+            } else {
+                for i in 0..count {
+                    *to.add(i) = *from.add(i);
+                }
+            }
+        }
+        done += count;
+    }
+    if done == len {
+        Ok(())
+    } else {
+        Err(Problem::LzfLength {
+            found: done as u64,
+            claimed: len as u64,
+        })
+    }
+}
+
+/// Whether the data decompresses to exactly `len` bytes, found out without writing them.
+///
+/// # Errors
+/// The same as [`decompress_into`], for the same data and length.
+pub fn verify(data: &[u8], len: u64) -> Result<(), Problem> {
+    plausible(data, len)?;
+    let mut done = 0u64;
+    let mut rest = data;
+    while let Some((&control, after)) = rest.split_first() {
+        if control < 32 {
+            let count = usize::from(control) + 1;
+            let Some((_, after)) = after.split_at_checked(count) else {
+                return Err(Problem::LzfInput);
+            };
+            rest = after;
+            done += count as u64;
+        } else {
+            let mut count = u64::from(control >> 5);
+            let mut tail = after;
+            if count == 7 {
+                let Some((&more, after)) = tail.split_first() else {
+                    return Err(Problem::LzfInput);
+                };
+                count += u64::from(more);
+                tail = after;
+            }
+            let Some((&low, after)) = tail.split_first() else {
+                return Err(Problem::LzfInput);
+            };
+            let distance = (u64::from(control & 31) << 8 | u64::from(low)) + 1;
+            if distance > done {
+                return Err(Problem::LzfReference);
+            }
+            rest = after;
+            done += count + 2;
+        }
+        if done > len {
+            return Err(Problem::LzfOverrun);
+        }
+    }
+    if done == len {
+        Ok(())
+    } else {
+        Err(Problem::LzfLength {
+            found: done,
+            claimed: len,
+        })
+    }
+}
+
+/// Compresses into `out`, replacing its content; true when the result is at least four bytes shorter,
+/// which is what servers ask for before they store a string compressed.
+pub fn compress_into(data: &[u8], out: &mut Vec<u8>) -> bool {
+    out.clear();
+    if data.len() <= 4 {
+        return false;
+    }
+    out.resize(data.len() - 4, 0);
+    match lzf_rust::compress(data, out) {
+        Ok(len) if len > 0 && len <= data.len() - 4 => {
+            out.truncate(len);
+            true
+        }
+        _ => {
+            out.clear();
+            false
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ours(data: &[u8], len: usize) -> Result<Vec<u8>, Problem> {
+        let mut out = Vec::new();
+        decompress_into(data, len as u64, &mut out)?;
+        let mut slice = vec![0xaa; len + SLACK];
+        decompress(data, &mut slice).expect("both doors agree");
+        assert_eq!(slice.get(..len), Some(&out[..]));
+        Ok(out)
+    }
+
+    /// Bytes that a server wrote for "abc" forty times.
+    #[test]
+    fn reads_what_the_server_writes() {
+        let data = [3, b'a', b'b', b'c', b'a', 0xe0, 0x69, 2, 1, b'b', b'c'];
+        assert_eq!(ours(&data, 120).unwrap(), b"abc".repeat(40));
+        verify(&data, 120).unwrap();
+    }
+
+    #[test]
+    fn every_truncation_is_an_error() {
+        let data = [3, b'a', b'b', b'c', b'a', 0xe0, 0x69, 2, 1, b'b', b'c'];
+        for cut in 0..data.len() {
+            assert!(ours(&data[..cut], 120).is_err(), "cut at {cut}");
+            assert!(verify(&data[..cut], 120).is_err(), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_length_that_lzf_cannot_reach_is_refused_before_allocating() {
+        let problem = Problem::LzfExpansion {
+            compressed: 3,
+            claimed: 1 << 40,
+        };
+        assert_eq!(
+            decompress_into(&[0xe0, 0xff, 0], 1 << 40, &mut Vec::new()),
+            Err(problem)
+        );
+        assert_eq!(verify(&[0xe0, 0xff, 0], 1 << 40), Err(problem));
+    }
+
+    /// Every distance from 1 to 40 with every count up to 70, and the longest: block copies must
+    /// repeat the pattern exactly as a copy byte by byte does.
+    #[test]
+    fn overlapping_references_repeat_their_pattern() {
+        for distance in 1..=40usize {
+            for count in (3..=70).chain([263, 264]) {
+                let seed: Vec<u8> = (0..distance).map(|i| b'A' + i as u8).collect();
+                let mut data = Vec::new();
+                for part in seed.chunks(32) {
+                    data.push(part.len() as u8 - 1);
+                    data.extend_from_slice(part);
+                }
+                let low = (distance - 1) as u8;
+                match count - 2 {
+                    short @ 1..=6 => data.extend([(short as u8) << 5, low]),
+                    long => data.extend([0xe0, (long - 7) as u8, low]),
+                }
+                let mut expected = seed.clone();
+                for i in 0..count {
+                    expected.push(expected[i]);
+                }
+                assert_eq!(
+                    ours(&data, expected.len()).unwrap(),
+                    expected,
+                    "{distance} {count}"
+                );
+                verify(&data, expected.len() as u64).unwrap();
+            }
+        }
+    }
+
+    /// All inputs of up to three bytes and many of four, for every plausible length: the three
+    /// decoders agree on success and on the bytes.
+    #[test]
+    fn small_inputs_are_judged_as_the_crate_judges_them() {
+        let mut inputs: Vec<Vec<u8>> = Vec::new();
+        let bytes = [
+            0u8, 1, 2, 31, 32, 33, 0x3f, 0x40, 0xc0, 0xdf, 0xe0, 0xe1, 0xff,
+        ];
+        for &a in &bytes {
+            inputs.push(vec![a]);
+            for &b in &bytes {
+                inputs.push(vec![a, b]);
+                for &c in &bytes {
+                    inputs.push(vec![a, b, c]);
+                    for &d in &bytes {
+                        inputs.push(vec![a, b, c, d]);
+                        inputs.push(vec![0, 7, a, b, c, d]);
+                    }
+                }
+            }
+        }
+        for input in inputs {
+            for len in 0..40usize {
+                let mut oracle = vec![0; len];
+                let theirs = lzf_rust::decompress(&input, &mut oracle).is_ok_and(|n| n == len);
+                let mine = ours(&input, len);
+                assert_eq!(mine.is_ok(), theirs, "{input:02x?} to {len}");
+                assert_eq!(
+                    verify(&input, len as u64),
+                    mine.as_ref().map(|_| ()).map_err(|p| *p),
+                    "{input:02x?} to {len}"
+                );
+                if let Ok(mine) = mine {
+                    assert_eq!(mine, oracle);
+                }
+            }
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn round_trips(words in proptest::collection::vec(0u8..12, 0..4000)) {
+            let text: Vec<u8> = words.iter().flat_map(|&w| [b'a' + w, b'"', b'a' + w / 3]).collect();
+            let mut packed = Vec::new();
+            if compress_into(&text, &mut packed) {
+                proptest::prop_assert!(packed.len() + 4 <= text.len());
+                proptest::prop_assert_eq!(ours(&packed, text.len()).unwrap(), text);
+            }
+        }
+
+        #[test]
+        fn damage_is_judged_as_the_crate_judges_it(words in proptest::collection::vec(0u8..12, 30..400), at in 0usize..400, to: u8) {
+            let text: Vec<u8> = words.iter().flat_map(|&w| [b'a' + w, b'"', b'a' + w / 3]).collect();
+            let mut packed = Vec::new();
+            if compress_into(&text, &mut packed) {
+                let at = at % packed.len();
+                packed[at] = to;
+                let mut oracle = vec![0; text.len()];
+                let theirs = lzf_rust::decompress(&packed, &mut oracle).is_ok_and(|n| n == text.len());
+                let mine = ours(&packed, text.len());
+                proptest::prop_assert_eq!(verify(&packed, text.len() as u64), mine.as_ref().map(|_| ()).map_err(|p| *p));
+                proptest::prop_assert_eq!(mine.is_ok(), theirs);
+                if let Ok(mine) = mine { proptest::prop_assert_eq!(mine, oracle); }
+            }
+        }
+    }
+}

@@ -1,0 +1,469 @@
+//! Where bytes go to: a file that appears whole or not at all, or a stream.
+//!
+//! A file is written under a temporary name in its own folder, synced, and renamed over the old
+//! one, and then the folder is synced: whatever happens, the old state or the new state is there.
+//! Dropping an [`Output`] that was not finished removes the temporary file, and so does a signal
+//! that ends the process. Pipes and devices are written through.
+
+use std::fmt;
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use tempfile::TempPath;
+
+use crate::error::{Error, ErrorKind, Hint, Result};
+use crate::io::source::Doomed;
+
+/// What to do where the output exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Existing {
+    /// Refuse, so that nothing is lost by a slip.
+    Refuse,
+    /// Replace it.
+    Replace,
+}
+
+/// An output. Chunks of 64 KiB and more are passed on as they are, smaller ones gathered.
+pub struct Output {
+    name: String,
+    file: File,
+    buffer: Vec<u8>,
+    pending: Option<Pending>,
+    terminal: bool,
+    written: u64,
+    failed: bool,
+}
+
+/// A file that has not got its name yet.
+struct Pending {
+    temporary: TempPath,
+    target: PathBuf,
+    existing: Existing,
+    lost: Vec<&'static str>,
+    _doomed: Doomed,
+}
+
+impl Output {
+    /// An output to a file, pipe or device; `-` and the names of the standard output give
+    /// [`stdout`](Self::stdout). A symbolic link stays, what it leads to is replaced. A file that
+    /// is replaced hands on its owner, group and mode as far as the system allows.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] where the file exists and may not be replaced, or a folder stands
+    /// there; [`ErrorKind::Io`] where nothing can be written there.
+    pub fn create(path: &Path, existing: Existing) -> Result<Output> {
+        if STANDARD_OUTPUT.iter().any(|name| path == Path::new(name)) {
+            return Output::stdout();
+        }
+        let name = path.display().to_string();
+        let old = match fs::metadata(path) {
+            Ok(metadata) if metadata.is_dir() => {
+                return Err(Error::usage(format!("{name} is a folder, not a file")));
+            }
+            Ok(metadata) if !metadata.is_file() || is_descriptor(path) => {
+                let through = OpenOptions::new()
+                    .append(metadata.is_file())
+                    .write(true)
+                    .open(path);
+                let file = through.map_err(|error| cannot_write(&name, error))?;
+                return Ok(Output::of(name, file, None));
+            }
+            Ok(_) if existing == Existing::Refuse => return Err(exists(&name)),
+            Ok(metadata) => Some(metadata),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(cannot_write(&name, error)),
+        };
+        if path.as_os_str().as_encoded_bytes().ends_with(b"/") {
+            return Err(Error::usage(format!("{name} names a folder, not a file")));
+        }
+        match Pending::new(path, existing, old.as_ref()) {
+            Ok((file, pending)) => Ok(Output::of(name, file, Some(pending))),
+            Err(error) => Err(cannot_write(&name, error)),
+        }
+    }
+
+    /// The standard output, without the standard library's own buffer.
+    ///
+    /// # Errors
+    /// The process has none.
+    pub fn stdout() -> Result<Output> {
+        let name = "stdout".to_owned();
+        match standard_output() {
+            Ok(file) => Ok(Output::of(name, file, None)),
+            Err(error) => Err(cannot_write(&name, error)),
+        }
+    }
+
+    fn of(name: String, file: File, pending: Option<Pending>) -> Output {
+        Output {
+            terminal: pending.is_none() && file.is_terminal(),
+            name,
+            file,
+            buffer: Vec::new(),
+            pending,
+            written: 0,
+            failed: false,
+        }
+    }
+
+    /// Writes bytes.
+    ///
+    /// # Errors
+    /// [`ErrorKind::ClosedPipe`] where the reader went away, [`ErrorKind::Io`] for anything else.
+    /// After an error nothing more is written, and [`finish`](Self::finish) fails.
+    pub fn write_all(&mut self, bytes: &[u8]) -> Result<()> {
+        self.put(bytes)
+            .map_err(|error| cannot_write(&self.name, error))
+    }
+
+    /// Passes on what was gathered.
+    ///
+    /// # Errors
+    /// As [`write_all`](Self::write_all).
+    pub fn flush(&mut self) -> Result<()> {
+        self.pass_on()
+            .map_err(|error| cannot_write(&self.name, error))
+    }
+
+    /// Passes on what was gathered; a file gets its name. Gives the number of bytes written.
+    ///
+    /// # Errors
+    /// As [`write_all`](Self::write_all); [`ErrorKind::Usage`] where a file that may not be
+    /// replaced appeared meanwhile. The old state is then still there.
+    pub fn finish(mut self) -> Result<u64> {
+        self.flush()?;
+        if let Some(pending) = self.pending.take() {
+            let synced = self.file.sync_all().or_else(ignore_unable);
+            match synced.and_then(|()| pending.commit()) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    return Err(exists(&self.name));
+                }
+                done => done.map_err(|error| cannot_write(&self.name, error))?,
+            }
+        }
+        Ok(self.written)
+    }
+
+    /// Refuses a terminal, for bytes that are no text.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] on a terminal.
+    pub fn refuse_terminal(&self) -> Result<()> {
+        if self.terminal {
+            return Err(
+                Error::usage("this is binary data, and the output is a terminal")
+                    .with_hint(Hint::Other("`-o FILE` writes it to a file")),
+            );
+        }
+        Ok(())
+    }
+
+    /// True where people look on.
+    pub fn is_terminal(&self) -> bool {
+        self.terminal
+    }
+
+    /// Bytes written, gathered ones included.
+    pub fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// The name for people: the path as given, or `stdout`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The file's name until it is finished, so that it can be read back first; flush before.
+    pub fn temporary(&self) -> Option<&Path> {
+        self.pending.as_ref().map(|pending| &*pending.temporary)
+    }
+
+    /// What of the replaced file could not be handed on: "owner", "group", "mode".
+    pub fn lost(&self) -> &[&'static str] {
+        self.pending.as_ref().map_or(&[], |pending| &pending.lost)
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if bytes.len() >= DIRECT || self.terminal {
+            self.pass_on()?;
+            self.check()?;
+            let sent = send(&mut self.file, bytes);
+            self.failed |= sent.is_err();
+            sent?;
+        } else {
+            if self.buffer.len() + bytes.len() > GATHERED {
+                self.pass_on()?;
+            }
+            self.check()?;
+            self.buffer.extend_from_slice(bytes);
+        }
+        self.written += bytes.len() as u64;
+        Ok(())
+    }
+
+    fn pass_on(&mut self) -> io::Result<()> {
+        self.check()?;
+        if !self.buffer.is_empty() {
+            let sent = send(&mut self.file, &self.buffer);
+            self.failed |= sent.is_err();
+            self.buffer.clear();
+            sent?;
+        }
+        Ok(())
+    }
+
+    fn check(&self) -> io::Result<()> {
+        if self.failed {
+            return Err(io::Error::other("writing failed before"));
+        }
+        Ok(())
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.put(bytes)?;
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        self.pass_on()
+    }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        // What was good before an error is still shown where it goes through; a file that was not
+        // finished goes away.
+        if self.pending.is_none() && !self.failed {
+            let _ = self.pass_on();
+        }
+    }
+}
+
+impl fmt::Debug for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Output")
+            .field("name", &self.name)
+            .field("written", &self.written)
+            .field("temporary", &self.temporary())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Pending {
+    fn new(path: &Path, existing: Existing, old: Option<&Metadata>) -> io::Result<(File, Pending)> {
+        let target = follow_links(path)?;
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        set_mode(&mut options, old);
+        let mut doomed = None;
+        let made = tempfile::Builder::new()
+            .prefix(".redkit-")
+            .suffix(".tmp")
+            .rand_bytes(10)
+            .make_in(folder_of(&target), |path| {
+                let guard = Doomed::new(path);
+                let file = options.open(path)?;
+                Ok((file, doomed.insert(guard)).0)
+            })?;
+        let (file, temporary) = made.into_parts();
+        let lost = old.map_or_else(Vec::new, |old| hand_on(&file, old));
+        let pending = Pending {
+            temporary,
+            target,
+            existing,
+            lost,
+            _doomed: doomed.ok_or(io::ErrorKind::NotFound)?,
+        };
+        Ok((file, pending))
+    }
+
+    /// Gives the synced file its name.
+    fn commit(self) -> io::Result<()> {
+        let target = self.target;
+        match self.existing {
+            Existing::Replace => self.temporary.persist(&target)?,
+            Existing::Refuse => match self.temporary.persist_noclobber(&target) {
+                Ok(()) => {}
+                // Some file systems can only rename over what is there.
+                Err(error)
+                    if error.error.kind() != io::ErrorKind::AlreadyExists
+                        && fs::symlink_metadata(&target).is_err() =>
+                {
+                    error.path.persist(&target)?;
+                }
+                Err(error) => return Err(error.error),
+            },
+        }
+        sync_folder(folder_of(&target))
+    }
+}
+
+/// Writes all, also to a descriptor that somebody else has set to non-blocking.
+fn send(file: &mut File, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match file.write(bytes) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(n) => bytes = bytes.get(n..).unwrap_or_default(),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => thread::sleep(WAIT),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// What a name leads to in the end; the last step need not exist.
+fn follow_links(path: &Path) -> io::Result<PathBuf> {
+    let mut path = path.to_path_buf();
+    for _ in 0..LINKS {
+        match fs::read_link(&path) {
+            Ok(to) => path = folder_of(&path).join(to),
+            // Not a link, or nothing there.
+            Err(_) => return Ok(path),
+        }
+    }
+    Err(io::Error::other("too many symbolic links"))
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// True for a name of one of the process's own descriptors: a file there is not ours to replace.
+fn is_descriptor(path: &Path) -> bool {
+    path == Path::new("/dev/stderr")
+        || path.starts_with("/dev/fd")
+        || path.starts_with("/proc/self/fd")
+}
+
+/// A new file gets the mode of any new file; one that replaces another is the writer's alone until
+/// it has the mode of that.
+#[cfg(unix)]
+fn set_mode(options: &mut OpenOptions, old: Option<&Metadata>) {
+    use std::os::unix::fs::OpenOptionsExt;
+    options.mode(if old.is_some() { 0o600 } else { 0o666 });
+}
+
+#[cfg(unix)]
+fn hand_on(file: &File, old: &Metadata) -> Vec<&'static str> {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
+    let mut lost = Vec::new();
+    let Ok(new) = file.metadata() else {
+        return vec!["owner", "group", "mode"];
+    };
+    if new.gid() != old.gid() && fchown(file, None, Some(old.gid())).is_err() {
+        lost.push("group");
+    }
+    if new.uid() != old.uid() && fchown(file, Some(old.uid()), None).is_err() {
+        lost.push("owner");
+    }
+    // Set-user and set-group bits mean something only together with the owner and group they had.
+    let mask = if lost.is_empty() { 0o7777 } else { 0o777 };
+    let mode = fs::Permissions::from_mode(old.mode() & mask);
+    if file.set_permissions(mode).is_err() {
+        lost.push("mode");
+    }
+    lost
+}
+
+#[cfg(unix)]
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    // A folder that may be written but not read cannot be opened, nor so synced.
+    match File::open(folder) {
+        Ok(folder) => folder.sync_all().or_else(ignore_unable),
+        Err(_) => Ok(()),
+    }
+}
+
+#[cfg(unix)]
+fn standard_output() -> io::Result<File> {
+    use std::os::fd::AsFd;
+    Ok(io::stdout().as_fd().try_clone_to_owned()?.into())
+}
+
+#[cfg(not(unix))]
+fn set_mode(_: &mut OpenOptions, _: Option<&Metadata>) {}
+
+#[cfg(not(unix))]
+fn hand_on(_: &File, _: &Metadata) -> Vec<&'static str> {
+    Vec::new()
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(windows)]
+fn standard_output() -> io::Result<File> {
+    use std::os::windows::io::AsHandle;
+    Ok(io::stdout().as_handle().try_clone_to_owned()?.into())
+}
+
+/// Some file systems have no way to sync.
+fn ignore_unable(error: io::Error) -> io::Result<()> {
+    match error.kind() {
+        io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported => Ok(()),
+        _ => Err(error),
+    }
+}
+
+#[cold]
+fn exists(name: &str) -> Error {
+    Error::usage(format!("{name} exists")).with_hint(Hint::Other("`--force` replaces it"))
+}
+
+#[cold]
+fn cannot_write(name: &str, error: io::Error) -> Error {
+    let kind = error.kind();
+    if kind == io::ErrorKind::BrokenPipe {
+        return Error::new(ErrorKind::ClosedPipe);
+    }
+    if is_missing_page(&error) {
+        // The bytes to write stood in the map of an input. Writing does not raise a signal.
+        let text = "the input was cut short while it was read";
+        return Error::new(ErrorKind::Io(io::Error::new(
+            io::ErrorKind::UnexpectedEof,
+            text,
+        )))
+        .with_hint(Hint::Other(
+            "with `--no-mmap` everything before the cut is still read",
+        ));
+    }
+    let error = io::Error::new(kind, format!("cannot write {name}: {error}"));
+    match kind {
+        io::ErrorKind::QuotaExceeded => Error::from(error).with_hint(Hint::FreeSpace),
+        _ => Error::from(error),
+    }
+}
+
+#[cfg(unix)]
+fn is_missing_page(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::EFAULT)
+}
+
+#[cfg(not(unix))]
+fn is_missing_page(_: &io::Error) -> bool {
+    false
+}
+
+/// Names of the standard output: opening them anew would write over the start of a file.
+const STANDARD_OUTPUT: [&str; 4] = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
+/// Chunks from this size on are not gathered.
+const DIRECT: usize = 64 << 10;
+/// What is gathered at most.
+const GATHERED: usize = 256 << 10;
+/// Links followed before a circle is assumed, as in the system itself.
+const LINKS: usize = 40;
+/// Pause before a full non-blocking pipe is tried again.
+const WAIT: Duration = Duration::from_millis(1);
+
+#[cfg(all(test, unix))]
+mod tests;

@@ -1,0 +1,548 @@
+//! What every finding means, an example of it, and what to do: for `explain` and the documents.
+
+use std::fmt::Write;
+
+/// The explanation of one finding code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FindingDoc {
+    /// The stable word.
+    pub code: &'static str,
+    /// What is wrong, in a few words.
+    pub title: &'static str,
+    /// What is wrong, and what servers do about it.
+    pub meaning: &'static str,
+    /// A case of it.
+    pub example: &'static str,
+    /// What to do.
+    pub remedy: &'static str,
+}
+
+/// The explanation of a code.
+pub fn find(code: &str) -> Option<&'static FindingDoc> {
+    DOCS.iter().find(|doc| doc.code == code)
+}
+
+/// The document `docs/findings.md`.
+pub fn markdown() -> String {
+    let mut out = String::from(
+        "# Findings\n\n\
+         What a report can find, by the stable code that it carries. `redkit explain CODE` prints \
+         the same.\n\n\
+         An *error* makes servers refuse the file, or lose or misread data; a *warning* does not.\n\n",
+    );
+    for doc in DOCS {
+        // Writing to a string cannot fail.
+        let _ = writeln!(out, "- [`{0}`](#{0}): {1}", doc.code, doc.title);
+    }
+    for doc in DOCS {
+        let _ = write!(
+            out,
+            "\n## {}\n\n{}\n\n*Example:* {}\n\n*Remedy:* {}\n",
+            doc.code, doc.meaning, doc.example, doc.remedy
+        );
+    }
+    out
+}
+
+/// Every explanation, sorted by code.
+pub const DOCS: &[FindingDoc] = &[
+    FindingDoc {
+        code: "array-order",
+        title: "indexes of an array do not ascend",
+        meaning: "The indexes of a sparse array (Redis 8.8) do not ascend. Servers write them in order; \
+                  the elements can be read all the same.",
+        example: "An array whose elements stand at the indexes 0, 7, 3.",
+        remedy: "Nothing is lost. Saving the data set again from a server writes it in order.",
+    },
+    FindingDoc {
+        code: "array-tag",
+        title: "an array element of no known kind",
+        meaning: "An element of a sparse array (Redis 8.8) has a tag other than the four that say how \
+                  it is stored. What follows in this value cannot be told from its bytes any more.",
+        example: "A tag 9, where 0 to 3 are defined.",
+        remedy: "The bytes were changed after they were written. Take another copy of the file; \
+                 `dump-to-json` writes every key before this one.",
+    },
+    FindingDoc {
+        code: "blob-count",
+        title: "a packed value counts its entries wrongly",
+        meaning: "The header of a packed value counts another number of entries than stand in it. \
+                  Servers refuse such a value where they check it, and may crash on it where they do not.",
+        example: "A listpack that says 6 entries in its header and holds 8 before its end mark.",
+        remedy: "The bytes were changed after they were written. Take another copy of the file; \
+                 `dump-to-json --keep-going` writes every other key.",
+    },
+    FindingDoc {
+        code: "blob-end",
+        title: "a packed value without its end mark",
+        meaning: "A packed value (listpack, ziplist or zipmap) does not end in its end mark, the byte ff. \
+                  Servers refuse it.",
+        example: "The last byte of a listpack is 00, as after a block of the disk was zeroed.",
+        remedy: "Take another copy of the file; `dump-to-json --keep-going` writes every other key.",
+    },
+    FindingDoc {
+        code: "blob-entry",
+        title: "a packed entry that cannot be read",
+        meaning: "An entry of a packed value has an undefined encoding, or runs past the end of the \
+                  value. Servers check this only with `sanitize-dump-payload`, and otherwise crash \
+                  on it sooner or later.",
+        example: "A listpack entry that begins with f7, or a string of 40 bytes where 12 are left.",
+        remedy: "Take another copy of the file; `dump-to-json --keep-going` writes every other key. Do \
+                 not try the file on a server to see whether it loads: it may, and crash later.",
+    },
+    FindingDoc {
+        code: "blob-groups",
+        title: "packed entries that do not pair up",
+        meaning: "The entries of a packed hash or sorted set do not come in whole pairs (or in threes, \
+                  where fields expire). Servers that do not check it load the value and crash on its \
+                  first use.",
+        example: "A hash in a listpack of 7 entries: the last field has no value.",
+        remedy: "Take another copy of the file; `dump-to-json --keep-going` writes every other key.",
+    },
+    FindingDoc {
+        code: "blob-size",
+        title: "a packed value of another size than it says",
+        meaning: "A packed value says in its header that it has another size than the string that \
+                  holds it, or is too short to have a header. Servers refuse the file.",
+        example: "A ziplist of 64 bytes whose first four bytes say 65.",
+        remedy: "Take another copy of the file; `dump-to-json --keep-going` writes every other key.",
+    },
+    FindingDoc {
+        code: "blob-trailing",
+        title: "bytes behind the end of a packed value",
+        meaning: "Bytes stand between the end mark of a packed value and the end of the string that \
+                  holds it. No server writes that.",
+        example: "A listpack whose end mark ff stands four bytes before its end.",
+        remedy: "An end mark in the wrong place usually hides entries. Take another copy of the file; \
+                 `dump-to-json --keep-going` writes every other key.",
+    },
+    FindingDoc {
+        code: "hash-field-expiry",
+        title: "an expiry of a hash field that is no time",
+        meaning: "The expiry of a hash field is not a number, is negative, or is later than any that \
+                  the format can hold. Servers refuse the value.",
+        example: "A packed hash with expiries (type 25) whose third entry is the text `soon`.",
+        remedy: "Take another copy of the file; `dump-to-json --keep-going` writes every other key.",
+    },
+    FindingDoc {
+        code: "hash-field-order",
+        title: "hash fields out of the order of their expiries",
+        meaning: "The fields of a packed hash with expiries do not stand in the order of their \
+                  expiries, those without one last. Servers rely on that order to expire them in time.",
+        example: "A field that expires in 2030 before one that expires in 2027.",
+        remedy: "Every field can be read. Fields may stay longer than they should on a server that \
+                 loads the file; setting their expiries again puts them in order.",
+    },
+    FindingDoc {
+        code: "hash-template",
+        title: "a hash template that is missing or bad",
+        meaning: "Hashes of Redis 8.10 can share their field names in a template that stands before \
+                  the keys. This one is missing, empty, not sorted, or defined twice.",
+        example: "A hash that names template 4 in a file that defines templates 1 to 3.",
+        remedy: "Take another copy of the file. The values of such a hash are there, the names of their \
+                 fields are not.",
+    },
+    FindingDoc {
+        code: "intset-order",
+        title: "integers of a set do not ascend",
+        meaning: "The members of a set of integers do not ascend, or one stands twice. Servers search \
+                  such a set by halves, and would not find members that are there.",
+        example: "A set with the members 1, 5, 3.",
+        remedy: "Take another copy of the file; `dump-to-json --keep-going` writes every other key.",
+    },
+    FindingDoc {
+        code: "intset-width",
+        title: "integers of a set of an unknown width",
+        meaning: "The members of a set of integers are 2, 4 or 8 bytes wide; this one says something \
+                  else. Servers refuse it.",
+        example: "An intset that begins with 03 00 00 00.",
+        remedy: "Take another copy of the file; `dump-to-json --keep-going` writes every other key.",
+    },
+    FindingDoc {
+        code: "listpack-backlen",
+        title: "a listpack that cannot be read backwards",
+        meaning: "Each entry of a listpack ends in its own length, so that it can be read backwards. \
+                  This one is not the length of the entry before it. A server that walks the list from \
+                  its end would read nonsense.",
+        example: "An entry of 5 bytes that ends in 06.",
+        remedy: "Take another copy of the file; `dump-to-json --keep-going` writes every other key.",
+    },
+    FindingDoc {
+        code: "module-aux",
+        title: "a bad record of a module outside the keys",
+        meaning: "A module's record outside the keys does not begin as such records do, or says that it \
+                  belongs neither before nor after the keys. Servers refuse the file.",
+        example: "A record for the moment 3, where 1 is before the keys and 2 after them.",
+        remedy: "Take another copy of the file; `dump-to-json` writes every key before this place.",
+    },
+    FindingDoc {
+        code: "module-opcode",
+        title: "a module's item of no known kind",
+        meaning: "The value of a module is a row of items, each with a number for its kind. This number \
+                  is not defined, so that the end of the value cannot be found.",
+        example: "An item 6, where 0 to 5 are defined.",
+        remedy: "Take another copy of the file; `dump-to-json` writes every key before this one.",
+    },
+    FindingDoc {
+        code: "quicklist-container",
+        title: "a list node of no known kind",
+        meaning: "A node of a list is either one long element (1) or a listpack of elements (2); this \
+                  one says something else. Servers refuse the file.",
+        example: "A node of container 0.",
+        remedy: "Take another copy of the file; `dump-to-json` writes every key before this one.",
+    },
+    FindingDoc {
+        code: "quicklist-plain-empty",
+        title: "a list node that is empty",
+        meaning: "A node of a list that should be one long element is empty. Servers refuse the file.",
+        example: "A node of container 1 with a string of 0 bytes.",
+        remedy: "Take another copy of the file; `dump-to-json --keep-going` writes every other key.",
+    },
+    FindingDoc {
+        code: "rdb-bad-database",
+        title: "a database number that no server can have",
+        meaning: "The file selects a database with a number that no server can be configured to have. \
+                  Servers stop there.",
+        example: "A database 4,294,967,295, as bits turned to ones.",
+        remedy: "Take another copy of the file; `dump-to-json` writes every key before this place.",
+    },
+    FindingDoc {
+        code: "rdb-bad-length",
+        title: "a length that is none, or out of range",
+        meaning: "A length or number begins with a byte that is none, is a string where a number must \
+                  stand, or is too large for its place. What follows cannot be framed any more.",
+        example: "A length that begins with the byte 85, where of 80 to bf only 80 and 81 are defined.",
+        remedy: "Take another copy of the file; `dump-to-json` writes every key before this place.",
+    },
+    FindingDoc {
+        code: "rdb-bad-lzf",
+        title: "a compressed string that does not decompress",
+        meaning: "A compressed string does not decompress: it refers to bytes before its start, ends \
+                  early, or gives another length than was stated. Servers refuse the file.",
+        example: "A string that says 120 bytes and decompresses to 118.",
+        remedy: "Where the string is a value, `dump-to-json --keep-going` writes every other key. Take \
+                 another copy of the file otherwise.",
+    },
+    FindingDoc {
+        code: "rdb-bad-run",
+        title: "a compressed run of records that is damaged",
+        meaning: "Dragonfly writes runs of records compressed as a whole; this one does not decompress, \
+                  or ends inside a record.",
+        example: "A zstd frame with a flipped bit.",
+        remedy: "Take another copy of the file; `dump-to-json` writes every key before this run.",
+    },
+    FindingDoc {
+        code: "rdb-bad-string",
+        title: "a string of an undefined encoding",
+        meaning: "A string begins with the number of an encoding that is not defined. What follows \
+                  cannot be framed any more.",
+        example: "A string that begins with c5, where c0 to c3 are defined.",
+        remedy: "Take another copy of the file; `dump-to-json` writes every key before this place.",
+    },
+    FindingDoc {
+        code: "rdb-checksum",
+        title: "the checksum is not that of the bytes",
+        meaning: "The checksum at the end of the file is not that of its bytes: at least one bit changed \
+                  after the file was written, even where everything can still be read. Servers refuse the \
+                  file, unless they run with `rdbchecksum no`.",
+        example: "A digit in a value that became another digit on a failing disk: no structure is hurt, \
+                  only the checksum tells.",
+        remedy: "Take another copy of the file, and look at the disk and the path that this one came by. \
+                 `check-rdb --ignore-checksum` judges the structure alone; `dump-to-json` writes all that \
+                 can be read, but nobody can say which value is not what it was.",
+    },
+    FindingDoc {
+        code: "rdb-duplicate-key",
+        title: "a key that stands twice",
+        meaning: "The same key stands twice in a database. Servers refuse the file at start-up; the \
+                  servers' own checkers do not notice. Found with `--duplicates`.",
+        example: "Two snapshots joined by hand, or a writer that fell over its own keys.",
+        remedy: "`dump-to-json` writes both; choose one by hand.",
+    },
+    FindingDoc {
+        code: "rdb-duplicate-member",
+        title: "a member or field that stands twice",
+        meaning: "A member of a set or sorted set, or a field of a hash, stands twice in one value. \
+                  Servers refuse the file.",
+        example: "A hash with two fields `name`.",
+        remedy: "`dump-to-json --pairs` writes both; choose one by hand.",
+    },
+    FindingDoc {
+        code: "rdb-empty",
+        title: "a file without a byte",
+        meaning: "The file has no byte at all. A server that finds an empty snapshot refuses to start.",
+        example: "A disk that was full when the file was copied, or a shell that opened it for writing.",
+        remedy: "Take another copy. Servers write to a file of another name first, `temp-PID.rdb`: look \
+                 for one.",
+    },
+    FindingDoc {
+        code: "rdb-empty-blob",
+        title: "an empty intset or zipmap",
+        meaning: "An intset or zipmap has no element. Other empty collections are dropped while loading, \
+                  these make servers refuse the file.",
+        example: "A set of integers with a count of 0.",
+        remedy: "Nothing was in the value. `dump-to-json --keep-going` writes every other key.",
+    },
+    FindingDoc {
+        code: "rdb-empty-collection",
+        title: "a collection without elements",
+        meaning: "A list, set, sorted set or hash has no element. Servers never keep such a key, and drop \
+                  this one while they load the file.",
+        example: "A hash of 0 fields, as early versions of some servers wrote them by mistake.",
+        remedy: "None is needed: nothing is in the key.",
+    },
+    FindingDoc {
+        code: "rdb-future-version",
+        title: "a version newer than all that are known",
+        meaning: "The file says that it is of a version that this program does not know. It may be sound: \
+                  the verdict is `unknown` and the exit status 4.",
+        example: "REDIS0016 at the start, where 15 is the newest version known.",
+        remedy: "Look for a newer redkit. Where the version cannot be, the header is damaged: take another \
+                 copy of the file.",
+    },
+    FindingDoc {
+        code: "rdb-magic",
+        title: "not a snapshot, by its first bytes",
+        meaning: "The file does not begin as a snapshot does, with REDIS and four digits or VALKEY and \
+                  three. Servers refuse it.",
+        example: "A file that begins with zeros after a crash of the file system, or an archive of a kind \
+                  that is not known here.",
+        remedy: "Make sure that it is the file you mean. If it was a snapshot, its start is overwritten: \
+                 take another copy.",
+    },
+    FindingDoc {
+        code: "rdb-malformed",
+        title: "bytes that are not what must stand there",
+        meaning: "The bytes at this place are not what must stand there.",
+        example: "Any place that was overwritten.",
+        remedy: "Take another copy of the file; `dump-to-json` writes every key before this place.",
+    },
+    FindingDoc {
+        code: "rdb-refused-type",
+        title: "a type that every released server refuses",
+        meaning: "A type or record that only release candidates wrote, and that every released server \
+                  refuses (type 6, record 246).",
+        example: "A module's value as the release candidates of Redis 4.0 wrote it.",
+        remedy: "If the file is not from such a version, the byte is damaged: take another copy. \
+                 `dump-to-json` writes every key before this place.",
+    },
+    FindingDoc {
+        code: "rdb-text",
+        title: "a text that does not read as what it stands for",
+        meaning: "A text that stands for a number, a time or a document does not read as one.",
+        example: "An expiry of the text `12x` in a file of Dragonfly.",
+        remedy: "Take another copy of the file; `dump-to-json --keep-going` writes every other key.",
+    },
+    FindingDoc {
+        code: "rdb-trailing-bytes",
+        title: "bytes behind the end of the snapshot",
+        meaning: "Bytes stand behind the end of the snapshot. Servers ignore them, and so the file loads; \
+                  but somebody put them there.",
+        example: "A second snapshot appended to the first, or a file copied over a longer one in place.",
+        remedy: "Cut the file at the offset that the finding names, once you know that nothing of yours \
+                 stands behind it. If the first bytes behind the end are `*`, it is an append-only file \
+                 that begins with a snapshot.",
+    },
+    FindingDoc {
+        code: "rdb-truncated",
+        title: "the file ends too early",
+        meaning: "The file ends inside a record, or before its end mark. Servers refuse it.",
+        example: "A copy that was stopped half way, a full disk, a file that was still being written.",
+        remedy: "Take another copy, after the server has finished saving. If there is none: \
+                 `dump-to-json` writes every key before the cut.",
+    },
+    FindingDoc {
+        code: "rdb-unknown-type",
+        title: "a byte that is no type and no opcode",
+        meaning: "A byte where a record begins is neither a type nor an opcode of this family of servers \
+                  and version. The framing was lost before, or the file is from a server not known here.",
+        example: "The byte 99 where a key should begin.",
+        remedy: "Take another copy of the file; `dump-to-json` writes every key before this place.",
+    },
+    FindingDoc {
+        code: "rdb-unreadable-type",
+        title: "a type whose layout nobody has described",
+        meaning: "A type or record that is known by name, but whose bytes nobody has described. It cannot \
+                  be passed over either, since only who can read it knows where it ends. The exit status \
+                  is 4.",
+        example: "A rate limiter of an experimental build of Redis 8.10 (type 33).",
+        remedy: "`dump-to-json` writes every key before this one. A newer redkit may know the type.",
+    },
+    FindingDoc {
+        code: "rdb-version",
+        title: "a version that no server writes",
+        meaning: "The version in the header is not a number, or is none that this family of servers uses: \
+                  REDIS goes with small numbers, VALKEY with 80 and up. Servers refuse the file.",
+        example: "REDIS00x1, REDIS0000, REDIS0099 or VALKEY011 at the start.",
+        remedy: "The header is damaged: take another copy of the file.",
+    },
+    FindingDoc {
+        code: "slot-import",
+        title: "a slot migration with a bad name",
+        meaning: "The record of a slot migration under way (Valkey 9) names its job with other than 40 \
+                  bytes. Servers refuse the file.",
+        example: "A name of 39 bytes.",
+        remedy: "Take another copy of the file; `dump-to-json` writes every key before this place.",
+    },
+    FindingDoc {
+        code: "stream-flags",
+        title: "a stream entry with undefined flags",
+        meaning: "An entry of a stream has flags that mean nothing. Only two bits are defined: deleted, and \
+                  same fields as the first entry.",
+        example: "An entry with the flags 8.",
+        remedy: "Take another copy of the file; `dump-to-json --keep-going` writes every other key.",
+    },
+    FindingDoc {
+        code: "stream-last-id",
+        title: "a stream entry above the stream's last ID",
+        meaning: "The last ID that a stream says it gave out is below that of an entry in it. A server \
+                  could give out the same ID again.",
+        example: "A stream with the last ID 5-0 that holds an entry 7-0.",
+        remedy: "The entries can be read. `XSETID` on a server that has loaded the file sets the last ID \
+                 right.",
+    },
+    FindingDoc {
+        code: "stream-length",
+        title: "a stream counts its entries wrongly",
+        meaning: "A stream says another number of entries than it holds. Where a server loads it, `XLEN` \
+                  answers the wrong number.",
+        example: "A stream of 10 entries that says 11.",
+        remedy: "The entries are all there. Copying them into a new stream sets the number right.",
+    },
+    FindingDoc {
+        code: "stream-names",
+        title: "a group or consumer that stands twice",
+        meaning: "A consumer group stands twice in a stream, or a consumer twice in a group. Servers refuse \
+                  the file.",
+        example: "Two groups `workers`.",
+        remedy: "Take another copy of the file; `dump-to-json --keep-going` writes every other key.",
+    },
+    FindingDoc {
+        code: "stream-node",
+        title: "a stream node that does not hold what it says",
+        meaning: "The entries of a stream are packed in nodes, whose first items say how many there are and \
+                  which fields they share. This node does not hold what they say.",
+        example: "A node that counts 100 entries and ends after 37.",
+        remedy: "Take another copy of the file; `dump-to-json --keep-going` writes every other key.",
+    },
+    FindingDoc {
+        code: "stream-node-empty",
+        title: "a stream node without live entries",
+        meaning: "A node of a stream holds no entry that is not deleted. Servers remove such nodes, and \
+                  refuse one without any entry.",
+        example: "A node of 0 live and 3 deleted entries.",
+        remedy: "No entry is lost. Take another copy of the file if a server refuses it.",
+    },
+    FindingDoc {
+        code: "stream-node-key",
+        title: "a stream node with a bad name",
+        meaning: "A node of a stream is named by the ID of its first entry, 16 bytes. This name has another \
+                  length. Servers refuse the file.",
+        example: "A name of 15 bytes.",
+        remedy: "Take another copy of the file; `dump-to-json --keep-going` writes every other key.",
+    },
+    FindingDoc {
+        code: "stream-node-twice",
+        title: "two stream nodes of the same name",
+        meaning: "The entries of a stream are packed in nodes, each named by the ID of its first entry. Two \
+                  nodes have the same name. Servers refuse the file.",
+        example: "Two nodes 1-1.",
+        remedy: "Take another copy of the file; `dump-to-json --keep-going` writes every other key.",
+    },
+    FindingDoc {
+        code: "stream-order",
+        title: "IDs of a stream do not ascend",
+        meaning: "The IDs of a stream's entries do not ascend. Servers load it, and do not find entries \
+                  when they search.",
+        example: "An entry 5-0 behind an entry 7-0.",
+        remedy: "The entries can all be read. Copying them in order into a new stream sets it right.",
+    },
+    FindingDoc {
+        code: "stream-pending",
+        title: "pending entries of a group do not add up",
+        meaning: "The entries that a group waits for and those that its consumers hold do not agree: one has \
+                  no consumer, several, is listed twice, or is unknown to the group. Servers refuse the file, \
+                  some only where they check it.",
+        example: "A consumer that holds 1-5, which is not pending in its group.",
+        remedy: "Take another copy of the file; `dump-to-json --keep-going` writes every other key.",
+    },
+    FindingDoc {
+        code: "stream-record-count",
+        title: "a stream entry that cannot be read backwards",
+        meaning: "Each entry of a stream ends in the number of items that it has, so that it can be read \
+                  backwards. This number is wrong. `XREVRANGE` would read nonsense.",
+        example: "An entry of 5 items that ends in 6.",
+        remedy: "Take another copy of the file; `dump-to-json --keep-going` writes every other key.",
+    },
+    FindingDoc {
+        code: "ziplist-prevlen",
+        title: "a ziplist that cannot be read backwards",
+        meaning: "Each entry of a ziplist begins with the length of the one before it, so that it can be \
+                  read backwards. This one is wrong.",
+        example: "An entry that says 7 behind one of 5 bytes.",
+        remedy: "Take another copy of the file; `dump-to-json --keep-going` writes every other key.",
+    },
+    FindingDoc {
+        code: "ziplist-tail",
+        title: "a ziplist that does not point at its last entry",
+        meaning: "The header of a ziplist does not point at its last entry. Servers begin there when they \
+                  take from the end of a list.",
+        example: "A ziplist whose last entry is at 40 and whose header says 38.",
+        remedy: "Take another copy of the file; `dump-to-json --keep-going` writes every other key.",
+    },
+    FindingDoc {
+        code: "zset-order",
+        title: "members of a sorted set do not ascend",
+        meaning: "The members of a small sorted set do not ascend by score and then by name. Servers load \
+                  it without looking, and answer ranges and ranks wrongly.",
+        example: "Scores 1, 3, 2.",
+        remedy: "Every member and score can be read. Adding them to a new sorted set puts them in order.",
+    },
+    FindingDoc {
+        code: "zset-score-nan",
+        title: "a score that is not a number (NaN)",
+        meaning: "A score is not a number (NaN). Servers refuse it, and some crash on it in a packed sorted \
+                  set.",
+        example: "A score stored as the bytes of a double whose bits are all ones.",
+        remedy: "Take another copy of the file; `dump-to-json --keep-going` writes the member with the score \
+                 `\"nan\"` where the rest of the value can be read.",
+    },
+    FindingDoc {
+        code: "zset-score-text",
+        title: "a score whose text is no number",
+        meaning: "A score is a text that is no number. Servers load it as 0.",
+        example: "A packed sorted set with the score `1.5e`.",
+        remedy: "Set the score again on a server that has loaded the file, if you know what it was.",
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bytes::Problem;
+
+    #[test]
+    fn every_code_is_explained_and_nothing_else() {
+        let mut codes = Problem::CODES.to_vec();
+        codes.sort_unstable();
+        codes.dedup();
+        let explained: Vec<_> = DOCS.iter().map(|doc| doc.code).collect();
+        assert_eq!(explained, codes);
+    }
+
+    #[test]
+    fn explanations_are_whole_sentences() {
+        for doc in DOCS {
+            for text in [doc.meaning, doc.example, doc.remedy] {
+                assert!(text.ends_with('.'), "{}: {text}", doc.code);
+                assert!(!text.contains("  "), "{}: {text}", doc.code);
+            }
+            assert!(doc.title.len() < 60, "{}: {}", doc.code, doc.title);
+        }
+        assert_eq!(
+            find("rdb-checksum").map(|doc| doc.code),
+            Some("rdb-checksum")
+        );
+        assert_eq!(find("rdb"), None);
+    }
+}

@@ -1,0 +1,13 @@
+//! What a task found, and how it is shown.
+
+pub mod check;
+pub mod finding;
+pub mod findings_doc;
+pub mod info;
+pub mod json;
+pub mod json_report;
+pub mod text;
+
+pub use check::CheckReport;
+pub use finding::{Finding, Findings, Severity};
+pub use info::InfoReport;

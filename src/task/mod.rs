@@ -1,0 +1,37 @@
+//! The verbs: each a function from a source and options to a report.
+
+pub mod check_rdb;
+pub mod dump;
+mod duplicates;
+pub mod get;
+pub mod info;
+mod key_index;
+mod open;
+
+use std::path::PathBuf;
+
+use crate::io::progress::Progress;
+
+/// Where the input comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InputPath {
+    /// Standard input.
+    Stdin,
+    /// A file, a folder or a device.
+    File(PathBuf),
+}
+
+/// How a task may use the machine.
+#[derive(Clone, Copy)]
+pub struct Run<'a> {
+    /// Threads that decode; the result does not depend on it.
+    pub threads: usize,
+    /// Whether files are mapped.
+    pub mmap: bool,
+    /// Bytes that may be spooled to temporary files.
+    pub max_spool: u64,
+    /// Bytes of memory that what must be held may take.
+    pub max_memory: u64,
+    /// Is told how far the task is.
+    pub progress: &'a dyn Progress,
+}
