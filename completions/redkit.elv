@@ -1,0 +1,225 @@
+
+use builtin;
+use str;
+
+set edit:completion:arg-completer[redkit] = {|@words|
+    fn spaces {|n|
+        builtin:repeat $n ' ' | str:join ''
+    }
+    fn cand {|text desc|
+        edit:complex-candidate $text &display=$text' '(spaces (- 14 (wcswidth $text)))$desc
+    }
+    var command = 'redkit'
+    for word $words[1..-1] {
+        if (str:has-prefix $word '-') {
+            break
+        }
+        set command = $command';'$word
+    }
+    var completions = [
+        &'redkit'= {
+            cand --color 'When to use colours: auto, always, never'
+            cand --threads 'Threads that decode [default: one a processor]'
+            cand --max-memory 'Memory to use at most, as in 512MiB or 2GB [default: three quarters of what there is]'
+            cand --max-spool 'Room in temporary files to use at most [default: 10GiB]'
+            cand -q 'Say only what is wrong'
+            cand --quiet 'Say only what is wrong'
+            cand -v 'Say more: how much was read in which time'
+            cand --verbose 'Say more: how much was read in which time'
+            cand --no-progress 'Do not show a progress bar'
+            cand --no-mmap 'Read files instead of mapping them into memory'
+            cand -h 'Print help: short with -h, all of it with --help'
+            cand --help 'Print help: short with -h, all of it with --help'
+            cand -V 'Print the version'
+            cand --version 'Print the version'
+            cand check-rdb 'Check snapshots: structure, every value, checksum, who can load them'
+            cand dump-to-json 'Write snapshots as JSON: every key with its value, one object a line'
+            cand get 'Write one key as JSON'
+            cand info 'Show what the header of a snapshot says, in milliseconds'
+            cand explain 'Explain a finding: what it means, an example, what to do'
+            cand completions 'Print the completion script for a shell'
+            cand man 'Write the man pages into a directory'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'redkit;check-rdb'= {
+            cand --format '`text` for people, or `json`: an object a line for each input'
+            cand --color 'When to use colours: auto, always, never'
+            cand --threads 'Threads that decode [default: one a processor]'
+            cand --max-memory 'Memory to use at most, as in 512MiB or 2GB [default: three quarters of what there is]'
+            cand --max-spool 'Room in temporary files to use at most [default: 10GiB]'
+            cand --duplicates 'Look for keys that stand twice in a database as well'
+            cand --first 'Stop at the first error'
+            cand --ignore-checksum 'Judge the structure alone and leave the checksum aside'
+            cand --strict 'Warnings make the exit status 1 as well'
+            cand --fix 'There is none: a snapshot is not mended in place'
+            cand -q 'Say only what is wrong'
+            cand --quiet 'Say only what is wrong'
+            cand -v 'Say more: how much was read in which time'
+            cand --verbose 'Say more: how much was read in which time'
+            cand --no-progress 'Do not show a progress bar'
+            cand --no-mmap 'Read files instead of mapping them into memory'
+            cand -h 'Print help: short with -h, all of it with --help'
+            cand --help 'Print help: short with -h, all of it with --help'
+            cand -V 'Print the version'
+            cand --version 'Print the version'
+        }
+        &'redkit;dump-to-json'= {
+            cand --format '`ndjson`, an object a line, or `json`, one document for each input'
+            cand --select 'What of a key: all, keys, meta, values'
+            cand --strings 'How to write strings: auto, base64, hex, escape'
+            cand --with 'Add to each key: size, offset, ttl; or, as objects of their own, meta'
+            cand --now 'The time by which expiries are judged'
+            cand -k 'Only keys that match this pattern, as in KEYS: user:*, h?llo, [a-c]*'
+            cand --key 'Only keys that match this pattern, as in KEYS: user:*, h?llo, [a-c]*'
+            cand --key-regex 'Only keys in which this regular expression matches'
+            cand -K 'No keys that match this pattern; may be given more than once'
+            cand --not-key 'No keys that match this pattern; may be given more than once'
+            cand -t 'Only these types: string, list, set, zset, hash, stream, module, …'
+            cand --type 'Only these types: string, list, set, zset, hash, stream, module, …'
+            cand --db 'Only these databases; may be given more than once, or as a list with commas'
+            cand --slot 'Only keys of these cluster slots, as in 0-5460 or 42'
+            cand --ttl 'Only keys by their expiry: none, any, expired, live'
+            cand --size 'Only values of this many bytes in the file, as in ''>1MiB'' or ''<=100'''
+            cand --elements 'Only values of this many elements, fields, members or entries, as in ''>1000'''
+            cand --limit 'At most N keys'
+            cand -o 'Write to FILE instead of stdout'
+            cand --output 'Write to FILE instead of stdout'
+            cand --color 'When to use colours: auto, always, never'
+            cand --threads 'Threads that decode [default: one a processor]'
+            cand --max-memory 'Memory to use at most, as in 512MiB or 2GB [default: three quarters of what there is]'
+            cand --max-spool 'Room in temporary files to use at most [default: 10GiB]'
+            cand --sort 'Order by database and key, and within values by member or field'
+            cand --with-end 'End with {"$end":{"keys":N,"complete":true}}'
+            cand --keep-going 'Go on behind damage, and keep the output of a damaged input'
+            cand --pairs 'Write hashes as [["field","value"],…] instead of objects'
+            cand --force 'Replace FILE where it exists'
+            cand -q 'Say only what is wrong'
+            cand --quiet 'Say only what is wrong'
+            cand -v 'Say more: how much was read in which time'
+            cand --verbose 'Say more: how much was read in which time'
+            cand --no-progress 'Do not show a progress bar'
+            cand --no-mmap 'Read files instead of mapping them into memory'
+            cand -h 'Print help: short with -h, all of it with --help'
+            cand --help 'Print help: short with -h, all of it with --help'
+            cand -V 'Print the version'
+            cand --version 'Print the version'
+        }
+        &'redkit;get'= {
+            cand --db 'The database it is in'
+            cand --strings 'How to write strings: auto, base64, hex, escape'
+            cand --with 'Add to each key: size, offset, ttl; or, as objects of their own, meta'
+            cand --now 'The time by which expiries are judged'
+            cand -o 'Write to FILE instead of stdout'
+            cand --output 'Write to FILE instead of stdout'
+            cand --color 'When to use colours: auto, always, never'
+            cand --threads 'Threads that decode [default: one a processor]'
+            cand --max-memory 'Memory to use at most, as in 512MiB or 2GB [default: three quarters of what there is]'
+            cand --max-spool 'Room in temporary files to use at most [default: 10GiB]'
+            cand --pairs 'Write hashes as [["field","value"],…] instead of objects'
+            cand --force 'Replace FILE where it exists'
+            cand -q 'Say only what is wrong'
+            cand --quiet 'Say only what is wrong'
+            cand -v 'Say more: how much was read in which time'
+            cand --verbose 'Say more: how much was read in which time'
+            cand --no-progress 'Do not show a progress bar'
+            cand --no-mmap 'Read files instead of mapping them into memory'
+            cand -h 'Print help: short with -h, all of it with --help'
+            cand --help 'Print help: short with -h, all of it with --help'
+            cand -V 'Print the version'
+            cand --version 'Print the version'
+        }
+        &'redkit;info'= {
+            cand --format '`text` for people, or `json`: an object a line for each input'
+            cand --color 'When to use colours: auto, always, never'
+            cand --threads 'Threads that decode [default: one a processor]'
+            cand --max-memory 'Memory to use at most, as in 512MiB or 2GB [default: three quarters of what there is]'
+            cand --max-spool 'Room in temporary files to use at most [default: 10GiB]'
+            cand -q 'Say only what is wrong'
+            cand --quiet 'Say only what is wrong'
+            cand -v 'Say more: how much was read in which time'
+            cand --verbose 'Say more: how much was read in which time'
+            cand --no-progress 'Do not show a progress bar'
+            cand --no-mmap 'Read files instead of mapping them into memory'
+            cand -h 'Print help: short with -h, all of it with --help'
+            cand --help 'Print help: short with -h, all of it with --help'
+            cand -V 'Print the version'
+            cand --version 'Print the version'
+        }
+        &'redkit;explain'= {
+            cand --format '`text` for people, or `json`: an object a line for each input'
+            cand --color 'When to use colours: auto, always, never'
+            cand --threads 'Threads that decode [default: one a processor]'
+            cand --max-memory 'Memory to use at most, as in 512MiB or 2GB [default: three quarters of what there is]'
+            cand --max-spool 'Room in temporary files to use at most [default: 10GiB]'
+            cand -q 'Say only what is wrong'
+            cand --quiet 'Say only what is wrong'
+            cand -v 'Say more: how much was read in which time'
+            cand --verbose 'Say more: how much was read in which time'
+            cand --no-progress 'Do not show a progress bar'
+            cand --no-mmap 'Read files instead of mapping them into memory'
+            cand -h 'Print help: short with -h, all of it with --help'
+            cand --help 'Print help: short with -h, all of it with --help'
+            cand -V 'Print the version'
+            cand --version 'Print the version'
+        }
+        &'redkit;completions'= {
+            cand --color 'When to use colours: auto, always, never'
+            cand --threads 'Threads that decode [default: one a processor]'
+            cand --max-memory 'Memory to use at most, as in 512MiB or 2GB [default: three quarters of what there is]'
+            cand --max-spool 'Room in temporary files to use at most [default: 10GiB]'
+            cand -q 'Say only what is wrong'
+            cand --quiet 'Say only what is wrong'
+            cand -v 'Say more: how much was read in which time'
+            cand --verbose 'Say more: how much was read in which time'
+            cand --no-progress 'Do not show a progress bar'
+            cand --no-mmap 'Read files instead of mapping them into memory'
+            cand -h 'Print help: short with -h, all of it with --help'
+            cand --help 'Print help: short with -h, all of it with --help'
+            cand -V 'Print the version'
+            cand --version 'Print the version'
+        }
+        &'redkit;man'= {
+            cand --color 'When to use colours: auto, always, never'
+            cand --threads 'Threads that decode [default: one a processor]'
+            cand --max-memory 'Memory to use at most, as in 512MiB or 2GB [default: three quarters of what there is]'
+            cand --max-spool 'Room in temporary files to use at most [default: 10GiB]'
+            cand -q 'Say only what is wrong'
+            cand --quiet 'Say only what is wrong'
+            cand -v 'Say more: how much was read in which time'
+            cand --verbose 'Say more: how much was read in which time'
+            cand --no-progress 'Do not show a progress bar'
+            cand --no-mmap 'Read files instead of mapping them into memory'
+            cand -h 'Print help: short with -h, all of it with --help'
+            cand --help 'Print help: short with -h, all of it with --help'
+            cand -V 'Print the version'
+            cand --version 'Print the version'
+        }
+        &'redkit;help'= {
+            cand check-rdb 'Check snapshots: structure, every value, checksum, who can load them'
+            cand dump-to-json 'Write snapshots as JSON: every key with its value, one object a line'
+            cand get 'Write one key as JSON'
+            cand info 'Show what the header of a snapshot says, in milliseconds'
+            cand explain 'Explain a finding: what it means, an example, what to do'
+            cand completions 'Print the completion script for a shell'
+            cand man 'Write the man pages into a directory'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'redkit;help;check-rdb'= {
+        }
+        &'redkit;help;dump-to-json'= {
+        }
+        &'redkit;help;get'= {
+        }
+        &'redkit;help;info'= {
+        }
+        &'redkit;help;explain'= {
+        }
+        &'redkit;help;completions'= {
+        }
+        &'redkit;help;man'= {
+        }
+        &'redkit;help;help'= {
+        }
+    ]
+    $completions[$command]
+}

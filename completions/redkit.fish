@@ -1,0 +1,205 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_redkit_global_optspecs
+    string join \n q/quiet v/verbose color= threads= no-progress no-mmap max-memory= max-spool= h/help V/version
+end
+
+function __fish_redkit_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_redkit_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_redkit_using_subcommand
+    set -l cmd (__fish_redkit_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c redkit -n "__fish_redkit_needs_command" -l color -d 'When to use colours: auto, always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c redkit -n "__fish_redkit_needs_command" -l threads -d 'Threads that decode [default: one a processor]' -r
+complete -c redkit -n "__fish_redkit_needs_command" -l max-memory -d 'Memory to use at most, as in 512MiB or 2GB [default: three quarters of what there is]' -r
+complete -c redkit -n "__fish_redkit_needs_command" -l max-spool -d 'Room in temporary files to use at most [default: 10GiB]' -r
+complete -c redkit -n "__fish_redkit_needs_command" -s q -l quiet -d 'Say only what is wrong'
+complete -c redkit -n "__fish_redkit_needs_command" -s v -l verbose -d 'Say more: how much was read in which time'
+complete -c redkit -n "__fish_redkit_needs_command" -l no-progress -d 'Do not show a progress bar'
+complete -c redkit -n "__fish_redkit_needs_command" -l no-mmap -d 'Read files instead of mapping them into memory'
+complete -c redkit -n "__fish_redkit_needs_command" -s h -l help -d 'Print help: short with -h, all of it with --help'
+complete -c redkit -n "__fish_redkit_needs_command" -s V -l version -d 'Print the version'
+complete -c redkit -n "__fish_redkit_needs_command" -f -a "check-rdb" -d 'Check snapshots: structure, every value, checksum, who can load them'
+complete -c redkit -n "__fish_redkit_needs_command" -f -a "dump-to-json" -d 'Write snapshots as JSON: every key with its value, one object a line'
+complete -c redkit -n "__fish_redkit_needs_command" -f -a "get" -d 'Write one key as JSON'
+complete -c redkit -n "__fish_redkit_needs_command" -f -a "info" -d 'Show what the header of a snapshot says, in milliseconds'
+complete -c redkit -n "__fish_redkit_needs_command" -f -a "explain" -d 'Explain a finding: what it means, an example, what to do'
+complete -c redkit -n "__fish_redkit_needs_command" -f -a "completions" -d 'Print the completion script for a shell'
+complete -c redkit -n "__fish_redkit_needs_command" -f -a "man" -d 'Write the man pages into a directory'
+complete -c redkit -n "__fish_redkit_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c redkit -n "__fish_redkit_using_subcommand check-rdb" -l format -d '`text` for people, or `json`: an object a line for each input' -r -f -a "text\t'For people'
+json\t'For programs'"
+complete -c redkit -n "__fish_redkit_using_subcommand check-rdb" -l color -d 'When to use colours: auto, always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c redkit -n "__fish_redkit_using_subcommand check-rdb" -l threads -d 'Threads that decode [default: one a processor]' -r
+complete -c redkit -n "__fish_redkit_using_subcommand check-rdb" -l max-memory -d 'Memory to use at most, as in 512MiB or 2GB [default: three quarters of what there is]' -r
+complete -c redkit -n "__fish_redkit_using_subcommand check-rdb" -l max-spool -d 'Room in temporary files to use at most [default: 10GiB]' -r
+complete -c redkit -n "__fish_redkit_using_subcommand check-rdb" -l duplicates -d 'Look for keys that stand twice in a database as well'
+complete -c redkit -n "__fish_redkit_using_subcommand check-rdb" -l first -d 'Stop at the first error'
+complete -c redkit -n "__fish_redkit_using_subcommand check-rdb" -l ignore-checksum -d 'Judge the structure alone and leave the checksum aside'
+complete -c redkit -n "__fish_redkit_using_subcommand check-rdb" -l strict -d 'Warnings make the exit status 1 as well'
+complete -c redkit -n "__fish_redkit_using_subcommand check-rdb" -l fix -d 'There is none: a snapshot is not mended in place'
+complete -c redkit -n "__fish_redkit_using_subcommand check-rdb" -s q -l quiet -d 'Say only what is wrong'
+complete -c redkit -n "__fish_redkit_using_subcommand check-rdb" -s v -l verbose -d 'Say more: how much was read in which time'
+complete -c redkit -n "__fish_redkit_using_subcommand check-rdb" -l no-progress -d 'Do not show a progress bar'
+complete -c redkit -n "__fish_redkit_using_subcommand check-rdb" -l no-mmap -d 'Read files instead of mapping them into memory'
+complete -c redkit -n "__fish_redkit_using_subcommand check-rdb" -s h -l help -d 'Print help: short with -h, all of it with --help'
+complete -c redkit -n "__fish_redkit_using_subcommand check-rdb" -s V -l version -d 'Print the version'
+complete -c redkit -n "__fish_redkit_using_subcommand dump-to-json" -l format -d '`ndjson`, an object a line, or `json`, one document for each input' -r -f -a "ndjson\t''
+json\t''"
+complete -c redkit -n "__fish_redkit_using_subcommand dump-to-json" -l select -d 'What of a key: all, keys, meta, values' -r -f -a "all\t''
+keys\t''
+meta\t''
+values\t''"
+complete -c redkit -n "__fish_redkit_using_subcommand dump-to-json" -l strings -d 'How to write strings: auto, base64, hex, escape' -r -f -a "auto\t''
+base64\t''
+hex\t''
+escape\t''"
+complete -c redkit -n "__fish_redkit_using_subcommand dump-to-json" -l with -d 'Add to each key: size, offset, ttl; or, as objects of their own, meta' -r -f -a "meta\t''
+size\t''
+offset\t''
+ttl\t''"
+complete -c redkit -n "__fish_redkit_using_subcommand dump-to-json" -l now -d 'The time by which expiries are judged' -r
+complete -c redkit -n "__fish_redkit_using_subcommand dump-to-json" -s k -l key -d 'Only keys that match this pattern, as in KEYS: user:*, h?llo, [a-c]*' -r
+complete -c redkit -n "__fish_redkit_using_subcommand dump-to-json" -l key-regex -d 'Only keys in which this regular expression matches' -r
+complete -c redkit -n "__fish_redkit_using_subcommand dump-to-json" -s K -l not-key -d 'No keys that match this pattern; may be given more than once' -r
+complete -c redkit -n "__fish_redkit_using_subcommand dump-to-json" -s t -l type -d 'Only these types: string, list, set, zset, hash, stream, module, …' -r -f -a "string\t''
+list\t''
+set\t''
+zset\t''
+hash\t''
+stream\t''
+module\t''
+array\t''
+cron\t''
+json\t''"
+complete -c redkit -n "__fish_redkit_using_subcommand dump-to-json" -l db -d 'Only these databases; may be given more than once, or as a list with commas' -r
+complete -c redkit -n "__fish_redkit_using_subcommand dump-to-json" -l slot -d 'Only keys of these cluster slots, as in 0-5460 or 42' -r
+complete -c redkit -n "__fish_redkit_using_subcommand dump-to-json" -l ttl -d 'Only keys by their expiry: none, any, expired, live' -r -f -a "none\t''
+any\t''
+expired\t''
+live\t''"
+complete -c redkit -n "__fish_redkit_using_subcommand dump-to-json" -l size -d 'Only values of this many bytes in the file, as in \'>1MiB\' or \'<=100\'' -r
+complete -c redkit -n "__fish_redkit_using_subcommand dump-to-json" -l elements -d 'Only values of this many elements, fields, members or entries, as in \'>1000\'' -r
+complete -c redkit -n "__fish_redkit_using_subcommand dump-to-json" -l limit -d 'At most N keys' -r
+complete -c redkit -n "__fish_redkit_using_subcommand dump-to-json" -s o -l output -d 'Write to FILE instead of stdout' -r -F
+complete -c redkit -n "__fish_redkit_using_subcommand dump-to-json" -l color -d 'When to use colours: auto, always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c redkit -n "__fish_redkit_using_subcommand dump-to-json" -l threads -d 'Threads that decode [default: one a processor]' -r
+complete -c redkit -n "__fish_redkit_using_subcommand dump-to-json" -l max-memory -d 'Memory to use at most, as in 512MiB or 2GB [default: three quarters of what there is]' -r
+complete -c redkit -n "__fish_redkit_using_subcommand dump-to-json" -l max-spool -d 'Room in temporary files to use at most [default: 10GiB]' -r
+complete -c redkit -n "__fish_redkit_using_subcommand dump-to-json" -l sort -d 'Order by database and key, and within values by member or field'
+complete -c redkit -n "__fish_redkit_using_subcommand dump-to-json" -l with-end -d 'End with {"$end":{"keys":N,"complete":true}}'
+complete -c redkit -n "__fish_redkit_using_subcommand dump-to-json" -l keep-going -d 'Go on behind damage, and keep the output of a damaged input'
+complete -c redkit -n "__fish_redkit_using_subcommand dump-to-json" -l pairs -d 'Write hashes as [["field","value"],…] instead of objects'
+complete -c redkit -n "__fish_redkit_using_subcommand dump-to-json" -l force -d 'Replace FILE where it exists'
+complete -c redkit -n "__fish_redkit_using_subcommand dump-to-json" -s q -l quiet -d 'Say only what is wrong'
+complete -c redkit -n "__fish_redkit_using_subcommand dump-to-json" -s v -l verbose -d 'Say more: how much was read in which time'
+complete -c redkit -n "__fish_redkit_using_subcommand dump-to-json" -l no-progress -d 'Do not show a progress bar'
+complete -c redkit -n "__fish_redkit_using_subcommand dump-to-json" -l no-mmap -d 'Read files instead of mapping them into memory'
+complete -c redkit -n "__fish_redkit_using_subcommand dump-to-json" -s h -l help -d 'Print help: short with -h, all of it with --help'
+complete -c redkit -n "__fish_redkit_using_subcommand dump-to-json" -s V -l version -d 'Print the version'
+complete -c redkit -n "__fish_redkit_using_subcommand get" -l db -d 'The database it is in' -r
+complete -c redkit -n "__fish_redkit_using_subcommand get" -l strings -d 'How to write strings: auto, base64, hex, escape' -r -f -a "auto\t''
+base64\t''
+hex\t''
+escape\t''"
+complete -c redkit -n "__fish_redkit_using_subcommand get" -l with -d 'Add to each key: size, offset, ttl; or, as objects of their own, meta' -r -f -a "meta\t''
+size\t''
+offset\t''
+ttl\t''"
+complete -c redkit -n "__fish_redkit_using_subcommand get" -l now -d 'The time by which expiries are judged' -r
+complete -c redkit -n "__fish_redkit_using_subcommand get" -s o -l output -d 'Write to FILE instead of stdout' -r -F
+complete -c redkit -n "__fish_redkit_using_subcommand get" -l color -d 'When to use colours: auto, always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c redkit -n "__fish_redkit_using_subcommand get" -l threads -d 'Threads that decode [default: one a processor]' -r
+complete -c redkit -n "__fish_redkit_using_subcommand get" -l max-memory -d 'Memory to use at most, as in 512MiB or 2GB [default: three quarters of what there is]' -r
+complete -c redkit -n "__fish_redkit_using_subcommand get" -l max-spool -d 'Room in temporary files to use at most [default: 10GiB]' -r
+complete -c redkit -n "__fish_redkit_using_subcommand get" -l pairs -d 'Write hashes as [["field","value"],…] instead of objects'
+complete -c redkit -n "__fish_redkit_using_subcommand get" -l force -d 'Replace FILE where it exists'
+complete -c redkit -n "__fish_redkit_using_subcommand get" -s q -l quiet -d 'Say only what is wrong'
+complete -c redkit -n "__fish_redkit_using_subcommand get" -s v -l verbose -d 'Say more: how much was read in which time'
+complete -c redkit -n "__fish_redkit_using_subcommand get" -l no-progress -d 'Do not show a progress bar'
+complete -c redkit -n "__fish_redkit_using_subcommand get" -l no-mmap -d 'Read files instead of mapping them into memory'
+complete -c redkit -n "__fish_redkit_using_subcommand get" -s h -l help -d 'Print help: short with -h, all of it with --help'
+complete -c redkit -n "__fish_redkit_using_subcommand get" -s V -l version -d 'Print the version'
+complete -c redkit -n "__fish_redkit_using_subcommand info" -l format -d '`text` for people, or `json`: an object a line for each input' -r -f -a "text\t'For people'
+json\t'For programs'"
+complete -c redkit -n "__fish_redkit_using_subcommand info" -l color -d 'When to use colours: auto, always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c redkit -n "__fish_redkit_using_subcommand info" -l threads -d 'Threads that decode [default: one a processor]' -r
+complete -c redkit -n "__fish_redkit_using_subcommand info" -l max-memory -d 'Memory to use at most, as in 512MiB or 2GB [default: three quarters of what there is]' -r
+complete -c redkit -n "__fish_redkit_using_subcommand info" -l max-spool -d 'Room in temporary files to use at most [default: 10GiB]' -r
+complete -c redkit -n "__fish_redkit_using_subcommand info" -s q -l quiet -d 'Say only what is wrong'
+complete -c redkit -n "__fish_redkit_using_subcommand info" -s v -l verbose -d 'Say more: how much was read in which time'
+complete -c redkit -n "__fish_redkit_using_subcommand info" -l no-progress -d 'Do not show a progress bar'
+complete -c redkit -n "__fish_redkit_using_subcommand info" -l no-mmap -d 'Read files instead of mapping them into memory'
+complete -c redkit -n "__fish_redkit_using_subcommand info" -s h -l help -d 'Print help: short with -h, all of it with --help'
+complete -c redkit -n "__fish_redkit_using_subcommand info" -s V -l version -d 'Print the version'
+complete -c redkit -n "__fish_redkit_using_subcommand explain" -l format -d '`text` for people, or `json`: an object a line for each input' -r -f -a "text\t'For people'
+json\t'For programs'"
+complete -c redkit -n "__fish_redkit_using_subcommand explain" -l color -d 'When to use colours: auto, always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c redkit -n "__fish_redkit_using_subcommand explain" -l threads -d 'Threads that decode [default: one a processor]' -r
+complete -c redkit -n "__fish_redkit_using_subcommand explain" -l max-memory -d 'Memory to use at most, as in 512MiB or 2GB [default: three quarters of what there is]' -r
+complete -c redkit -n "__fish_redkit_using_subcommand explain" -l max-spool -d 'Room in temporary files to use at most [default: 10GiB]' -r
+complete -c redkit -n "__fish_redkit_using_subcommand explain" -s q -l quiet -d 'Say only what is wrong'
+complete -c redkit -n "__fish_redkit_using_subcommand explain" -s v -l verbose -d 'Say more: how much was read in which time'
+complete -c redkit -n "__fish_redkit_using_subcommand explain" -l no-progress -d 'Do not show a progress bar'
+complete -c redkit -n "__fish_redkit_using_subcommand explain" -l no-mmap -d 'Read files instead of mapping them into memory'
+complete -c redkit -n "__fish_redkit_using_subcommand explain" -s h -l help -d 'Print help: short with -h, all of it with --help'
+complete -c redkit -n "__fish_redkit_using_subcommand explain" -s V -l version -d 'Print the version'
+complete -c redkit -n "__fish_redkit_using_subcommand completions" -l color -d 'When to use colours: auto, always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c redkit -n "__fish_redkit_using_subcommand completions" -l threads -d 'Threads that decode [default: one a processor]' -r
+complete -c redkit -n "__fish_redkit_using_subcommand completions" -l max-memory -d 'Memory to use at most, as in 512MiB or 2GB [default: three quarters of what there is]' -r
+complete -c redkit -n "__fish_redkit_using_subcommand completions" -l max-spool -d 'Room in temporary files to use at most [default: 10GiB]' -r
+complete -c redkit -n "__fish_redkit_using_subcommand completions" -s q -l quiet -d 'Say only what is wrong'
+complete -c redkit -n "__fish_redkit_using_subcommand completions" -s v -l verbose -d 'Say more: how much was read in which time'
+complete -c redkit -n "__fish_redkit_using_subcommand completions" -l no-progress -d 'Do not show a progress bar'
+complete -c redkit -n "__fish_redkit_using_subcommand completions" -l no-mmap -d 'Read files instead of mapping them into memory'
+complete -c redkit -n "__fish_redkit_using_subcommand completions" -s h -l help -d 'Print help: short with -h, all of it with --help'
+complete -c redkit -n "__fish_redkit_using_subcommand completions" -s V -l version -d 'Print the version'
+complete -c redkit -n "__fish_redkit_using_subcommand man" -l color -d 'When to use colours: auto, always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c redkit -n "__fish_redkit_using_subcommand man" -l threads -d 'Threads that decode [default: one a processor]' -r
+complete -c redkit -n "__fish_redkit_using_subcommand man" -l max-memory -d 'Memory to use at most, as in 512MiB or 2GB [default: three quarters of what there is]' -r
+complete -c redkit -n "__fish_redkit_using_subcommand man" -l max-spool -d 'Room in temporary files to use at most [default: 10GiB]' -r
+complete -c redkit -n "__fish_redkit_using_subcommand man" -s q -l quiet -d 'Say only what is wrong'
+complete -c redkit -n "__fish_redkit_using_subcommand man" -s v -l verbose -d 'Say more: how much was read in which time'
+complete -c redkit -n "__fish_redkit_using_subcommand man" -l no-progress -d 'Do not show a progress bar'
+complete -c redkit -n "__fish_redkit_using_subcommand man" -l no-mmap -d 'Read files instead of mapping them into memory'
+complete -c redkit -n "__fish_redkit_using_subcommand man" -s h -l help -d 'Print help: short with -h, all of it with --help'
+complete -c redkit -n "__fish_redkit_using_subcommand man" -s V -l version -d 'Print the version'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb dump-to-json get info explain completions man help" -f -a "check-rdb" -d 'Check snapshots: structure, every value, checksum, who can load them'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb dump-to-json get info explain completions man help" -f -a "dump-to-json" -d 'Write snapshots as JSON: every key with its value, one object a line'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb dump-to-json get info explain completions man help" -f -a "get" -d 'Write one key as JSON'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb dump-to-json get info explain completions man help" -f -a "info" -d 'Show what the header of a snapshot says, in milliseconds'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb dump-to-json get info explain completions man help" -f -a "explain" -d 'Explain a finding: what it means, an example, what to do'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb dump-to-json get info explain completions man help" -f -a "completions" -d 'Print the completion script for a shell'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb dump-to-json get info explain completions man help" -f -a "man" -d 'Write the man pages into a directory'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb dump-to-json get info explain completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

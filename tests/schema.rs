@@ -1,0 +1,151 @@
+//! Reports are what their published schema says, which allows no field that it does not name.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+fn schema() -> Value {
+    serde_json::from_str(include_str!("../docs/schemas/report.schema.json")).unwrap()
+}
+
+#[test]
+fn every_report_is_as_published() {
+    let schema = schema();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata");
+    let mut inputs = vec![root.join("none.rdb"), root.clone()];
+    find(&root, &mut inputs);
+    let mut codes = Vec::new();
+    for command in ["check-rdb", "info"] {
+        let output = Command::new(env!("CARGO_BIN_EXE_redkit"))
+            .args([command, "--format", "json"])
+            .args(&inputs)
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let reports: Vec<Value> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert_eq!(reports.len(), inputs.len());
+        for report in &reports {
+            if let Err(why) = check(report, &schema, &schema) {
+                panic!("{why}\n{report:#}");
+            }
+            codes.push(report["exit"].as_i64().unwrap());
+        }
+    }
+    // The inputs are of all sorts.
+    for code in [0, 1, 3, 4] {
+        assert!(codes.contains(&code), "no report with exit {code}");
+    }
+}
+
+#[test]
+fn the_check_against_the_schema_can_fail() {
+    let schema = schema();
+    let sound = json!({
+        "schema": "redkit.report/1", "command": "info", "input": "x", "kind": null, "like": null,
+        "verdict": "unknown", "files": [], "findings": [], "loads_on": [], "exit": 0,
+        "counts": {"findings": 0, "errors": 0, "warnings": 0},
+    });
+    assert_eq!(check(&sound, &schema, &schema), Ok(()));
+    for (field, value) in [
+        ("schema", json!("redkit.report/2")),
+        ("verdict", json!("fine")),
+        ("like", json!(1)),
+        ("files", json!([{}])),
+        ("files", json!({})),
+        ("keys", json!(-1)),
+        ("colour", json!("red")),
+        (
+            "counts",
+            json!({"findings": 0, "errors": 0, "warnings": 0, "more": 0}),
+        ),
+        ("aux", json!([{"name": {"$b64": ""}, "value": {"b64": ""}}])),
+    ] {
+        let mut bad = sound.clone();
+        bad[field] = value;
+        assert!(check(&bad, &schema, &schema).is_err(), "{field}");
+    }
+    let mut short = sound.clone();
+    short.as_object_mut().unwrap().remove("exit");
+    assert!(check(&short, &schema, &schema).is_err());
+}
+
+fn find(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in folder.read_dir().unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            find(&path, files);
+        } else {
+            files.push(path);
+        }
+    }
+}
+
+/// Checks a value against the part of JSON Schema that the published schema is written in; a word
+/// that is not known here is an error.
+fn check(value: &Value, schema: &Value, root: &Value) -> Result<(), String> {
+    let fail = |what: &str| Err(format!("{value} is not {what}: {schema}"));
+    for (word, rule) in schema.as_object().unwrap() {
+        let holds = match word.as_str() {
+            "$schema" | "$id" | "$defs" | "title" | "description" | "properties" => true,
+            "$ref" => {
+                let path = rule.as_str().unwrap().strip_prefix('#').unwrap();
+                check(value, root.pointer(path).unwrap(), root)?;
+                true
+            }
+            "const" => value == rule,
+            "enum" => rule.as_array().unwrap().contains(value),
+            "type" => match rule {
+                Value::Array(types) => types.iter().any(|t| is_of(value, t)),
+                one => is_of(value, one),
+            },
+            "minimum" => value.as_i64().is_none_or(|n| n >= rule.as_i64().unwrap()),
+            "required" => value.as_object().is_none_or(|object| {
+                let mut names = rule.as_array().unwrap().iter();
+                names.all(|name| object.contains_key(name.as_str().unwrap()))
+            }),
+            "items" => {
+                for item in value.as_array().into_iter().flatten() {
+                    check(item, rule, root)?;
+                }
+                true
+            }
+            "anyOf" => {
+                let mut rules = rule.as_array().unwrap().iter();
+                rules.any(|rule| check(value, rule, root).is_ok())
+            }
+            "additionalProperties" => {
+                assert_eq!(rule, &Value::Bool(false));
+                let known = &schema["properties"];
+                let mut fields = value.as_object().into_iter().flatten();
+                fields.all(|(name, _)| known.get(name).is_some())
+            }
+            other => return fail(&format!("a schema that this test can read ({other})")),
+        };
+        if !holds {
+            return fail(word);
+        }
+    }
+    let fields = value.as_object().into_iter().flatten();
+    for (name, field) in fields {
+        if let Some(rule) = schema.get("properties").and_then(|known| known.get(name)) {
+            check(field, rule, root)?;
+        }
+    }
+    Ok(())
+}
+
+fn is_of(value: &Value, name: &Value) -> bool {
+    match name.as_str().unwrap() {
+        "null" => value.is_null(),
+        "boolean" => value.is_boolean(),
+        "integer" => value.is_i64() || value.is_u64(),
+        "string" => value.is_string(),
+        "array" => value.is_array(),
+        "object" => value.is_object(),
+        other => panic!("type {other}"),
+    }
+}
