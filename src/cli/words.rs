@@ -77,27 +77,29 @@ pub(super) fn complain(text: &str) {
 /// The panic hook: what happened, where, and whom to tell. Without a backtrace, unless
 /// `RUST_BACKTRACE` asks for one.
 pub(super) fn report_a_bug(info: &PanicHookInfo<'_>) {
-    let version = env!("CARGO_PKG_VERSION");
     let what = info.payload_as_str().unwrap_or("no message");
-    let mut text = format!("this is a bug in redkit {version}: {what}\n");
-    if let Some(place) = info.location() {
+    let place = info.location().map(ToString::to_string);
+    let mut text = bug(what, place.as_deref());
+    if std::env::var_os("RUST_BACKTRACE").is_some_and(|value| value != "0") {
+        let trace = std::backtrace::Backtrace::force_capture();
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "  at {place}");
+        let _ = write!(text, "\n{trace}");
     }
+    complain(&text);
+}
+
+fn bug(what: &str, place: Option<&str>) -> String {
     let to = match env!("CARGO_PKG_REPOSITORY") {
         "" => "those who gave you redkit",
         url => url,
     };
-    let _ = write!(
-        text,
-        "  no input was changed, and no output is complete\n  \
+    let version = env!("CARGO_PKG_VERSION");
+    let place = place.map_or(String::new(), |place| format!("  at {place}\n"));
+    format!(
+        "this is a bug in redkit {version}: {what}\n{place}  \
+         no input was changed, and no output is complete\n  \
          please report these lines and the command line to {to}"
-    );
-    if std::env::var_os("RUST_BACKTRACE").is_some_and(|value| value != "0") {
-        let trace = std::backtrace::Backtrace::force_capture();
-        let _ = write!(text, "\n{trace}");
-    }
-    complain(&text);
+    )
 }
 
 fn paint(when: When, stream: &impl IsTerminal) -> Paint {
@@ -113,4 +115,18 @@ fn paint(when: When, stream: &impl IsTerminal) -> Paint {
 /// Nobody is left to be told where this fails.
 fn say(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bug_says_what_where_and_whom_to_tell() {
+        let text = bug("index out of bounds", Some("src/x.rs:1:2"));
+        assert!(text.starts_with("this is a bug in redkit "));
+        assert!(text.contains(": index out of bounds\n  at src/x.rs:1:2\n"));
+        assert!(text.contains("please report these lines"));
+        assert!(!bug("x", None).contains(" at "));
+    }
 }

@@ -41,6 +41,8 @@ pub mod opcode {
 /// Lowest version with a checksum at the end.
 const CHECKSUM_SINCE: u32 = 5;
 const MAGIC_LEN: usize = 9;
+/// The version that KeyDB writes; its own types are believed in no other.
+const KEYDB: u32 = 9;
 /// Name length of a slot import job.
 const SLOT_IMPORT_NAME: u64 = 40;
 /// Most module classes that a key's metadata may have.
@@ -264,6 +266,11 @@ impl RdbParser {
                         Ok(rdb_type) => rdb_type,
                         Err(problem) => return Err(Fault::at(rest, problem)),
                     };
+                    if rdb_type == RdbType::Cron
+                        && self.state.version.is_none_or(|v| v.number != KEYDB)
+                    {
+                        return Err(Fault::at(rest, Problem::UnknownType { found: first }));
+                    }
                     let (body, key) = string::stored(after)?;
                     let (end, ()) = if rdb_type == RdbType::HashTemplate {
                         value::hash::extent_template(body, |id| {
@@ -552,7 +559,7 @@ impl RdbParser {
             Problem::FutureVersion { .. } | Problem::UnreadableType { .. } => {
                 Some(Hint::NewerVersion)
             }
-            Problem::Magic => None,
+            Problem::Magic | Problem::Version { .. } => None,
             _ => Some(Hint::KeepGoing),
         };
         let finish = |error: Error| match hint {

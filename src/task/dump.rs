@@ -11,7 +11,7 @@ use crate::io::spool::SpoolFile;
 use crate::rdb::Scratch;
 use crate::rdb::batch::{Batch, Batches};
 use crate::rdb::parser::State;
-use crate::rdb::value::{self, count::CountElements};
+use crate::rdb::value::count;
 use crate::record::filter::{Filter, FilterOptions, KeyRoom};
 use crate::record::{Checksum, Entry, Flow, Record};
 use crate::report::finding::{Finding, Findings, Severity, severity};
@@ -302,9 +302,7 @@ impl<'o> Worker<'o> {
     fn wanted(&mut self, entry: &Entry<'_>) -> Result<bool> {
         let scratch = &mut self.scratch;
         self.filter.matches(entry, &mut self.room, || {
-            let mut count = CountElements::default();
-            value::walk(&entry.value, scratch, &mut count)?;
-            Ok(count.total())
+            count::elements(&entry.value, scratch)
         })
     }
 

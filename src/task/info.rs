@@ -202,3 +202,108 @@ const CHECKSUM_SINCE: u32 = 5;
 const MOST_AUX: u64 = 1 << 20;
 /// Bytes of one record that are read into memory from a stream.
 const MOST_IN_MEMORY: usize = 64 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{self, Read};
+
+    const FEW: &[u8] = include_bytes!("../../testdata/rdb/redis-7.0.15/few.rdb");
+
+    fn nothing_yet() -> InfoReport {
+        InfoReport {
+            input: String::new(),
+            size: None,
+            compressed: None,
+            modified: None,
+            version: None,
+            aux: Vec::new(),
+            aux_left_out: 0,
+            functions: 0,
+            module_aux: 0,
+            first_db: None,
+            ending: None,
+            findings: Findings::default(),
+        }
+    }
+
+    /// A stream that gives a few bytes at a time.
+    struct Slow(&'static [u8], usize);
+
+    impl Read for Slow {
+        fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+            let n = self.1.min(buf.len());
+            (&mut self.0).take(n as u64).read(buf)
+        }
+    }
+
+    fn outcome(read: Result<()>, report: &InfoReport) -> String {
+        format!(
+            "{:?} {:?} {} {:?} {read:?}",
+            report.version, report.aux, report.functions, report.first_db
+        )
+    }
+
+    #[test]
+    fn a_stream_cut_anywhere_says_what_the_map_says() {
+        for end in 0..=FEW.len() {
+            let data = &FEW[..end];
+            let mut mapped = nothing_yet();
+            let read = from_map(&mut RdbParser::new(), data, &mut mapped);
+            let expected = outcome(read, &mapped);
+            for piece in [1, 7, 1000] {
+                let mut report = nothing_yet();
+                let window = Window::new(Box::new(Slow(data, piece)));
+                let read = from_stream(&mut RdbParser::new(), window, &mut report);
+                assert_eq!(outcome(read, &report), expected, "{end} bytes by {piece}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_stands_before_the_first_key_is_told() {
+        let mut report = nothing_yet();
+        from_map(&mut RdbParser::new(), FEW, &mut report).unwrap();
+        assert_eq!(report.aux.len(), 5);
+        assert_eq!(report.functions, 1);
+        let first = FirstDb {
+            db: 0,
+            keys: 11,
+            expires: 1,
+        };
+        assert_eq!(report.first_db, Some(first));
+    }
+
+    #[test]
+    fn how_a_file_ends_is_seen_without_reading_it() {
+        let version = |number| RdbVersion {
+            family: Family::Redis,
+            number,
+        };
+        let cut = &FEW[..FEW.len() - 1];
+        let disabled = [&FEW[..FEW.len() - 8], &[0; 8]].concat();
+        for (number, data, expected) in [
+            (10, FEW, Some(Ending::Whole)),
+            (10, cut, Some(Ending::Other)),
+            (10, &disabled, Some(Ending::WithoutChecksum)),
+            (10, b"REDIS", None),
+            (4, b"REDIS0004\xff", Some(Ending::Whole)),
+            (4, b"REDIS0004", Some(Ending::Other)),
+        ] {
+            assert_eq!(ending(version(number), data), expected);
+        }
+    }
+
+    #[test]
+    fn aux_fields_are_kept_up_to_a_bound() {
+        let mut rdb = b"REDIS0011".to_vec();
+        for _ in 0..3 {
+            rdb.extend_from_slice(b"\xfa\x01n\x80\x00\x08\x00\x00");
+            rdb.extend_from_slice(&vec![b'v'; 0x8_0000]);
+        }
+        rdb.extend_from_slice(b"\xff");
+        let mut report = nothing_yet();
+        from_map(&mut RdbParser::new(), &rdb, &mut report).unwrap();
+        assert_eq!((report.aux.len(), report.aux_left_out), (1, 2));
+    }
+}

@@ -553,6 +553,8 @@ impl ValueVisitor for ValueWriter<'_, '_, '_> {
     #[inline]
     fn begin(&mut self, of: DataType, _: Option<u64>) -> Result<()> {
         self.first = true;
+        // A scheduled script's parts may repeat, as only pairs can.
+        self.pairs |= of == DataType::Cron;
         match of {
             DataType::Hash | DataType::Cron if self.pairs || of == DataType::Cron => {
                 self.text.byte(b'[')
