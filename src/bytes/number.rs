@@ -12,7 +12,7 @@ mod strtod;
 
 use std::ops::Deref;
 
-pub use strtod::parse_double;
+pub use strtod::{parse_double, parse_nearly};
 
 use digits::{Decimal, grisu2, round_to_17};
 

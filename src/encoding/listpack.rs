@@ -18,6 +18,7 @@
 //! set in all but the first byte. Its size follows from the entry's size by limits that are
 //! exclusive: 16383 itself takes three bytes. Defined by the servers' `listpack.c`.
 
+use crate::bytes::number::parse_canonical_i64;
 use crate::bytes::{Element, Fault, Problem};
 
 const HEADER: usize = 6;
@@ -284,6 +285,139 @@ impl<'d> Entries<'d> {
             rest: self.rest.len(),
             problem: Problem::EntryPastEnd,
         }
+    }
+}
+
+/// Encoding and data of an entry by its first byte, in bytes; 0 where it does not tell.
+static SIZES: [u8; 256] = {
+    let mut sizes = [0; 256];
+    let mut first = 0;
+    while first < 0x80 {
+        sizes[first] = 1;
+        first += 1;
+    }
+    while first < 0xc0 {
+        sizes[first] = 1 + (first as u8 & 0x3f);
+        first += 1;
+    }
+    while first < 0xe0 {
+        sizes[first] = 2;
+        first += 1;
+    }
+    sizes[0xf1] = 3;
+    sizes[0xf2] = 4;
+    sizes[0xf3] = 5;
+    sizes[0xf4] = 9;
+    sizes
+};
+
+/// Walks the entries of a listpack as long as there is nothing to say about them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plain<'d> {
+    rest: &'d [u8],
+    claimed: u16,
+}
+
+impl<'d> Plain<'d> {
+    /// The entries, where the header is in order.
+    #[inline]
+    pub(crate) fn of(blob: &'d [u8]) -> Option<Self> {
+        let (&size, rest) = blob.split_first_chunk::<4>()?;
+        let (&count, rest) = rest.split_first_chunk::<2>()?;
+        (u32::from_le_bytes(size) as usize == blob.len() && rest.last() == Some(&END)).then_some(
+            Plain {
+                rest,
+                claimed: u16::from_le_bytes(count),
+            },
+        )
+    }
+
+    /// True at an end mark that is the last byte, with the count that the header says.
+    #[inline]
+    pub(crate) fn ends(&self, seen: usize) -> bool {
+        self.rest == [END] && (self.claimed == UNKNOWN_COUNT || usize::from(self.claimed) == seen)
+    }
+
+    /// Encoding and data of the next entry, if it is there and its backward length is right.
+    #[inline(always)]
+    #[allow(clippy::should_implement_trait)]
+    pub(crate) fn next(&mut self) -> Option<&'d [u8]> {
+        let first = *self.rest.first()?;
+        let size = SIZES[usize::from(first)];
+        if size == 0 {
+            return self.next_long(first);
+        }
+        let (entry, after) = self.rest.split_at_checked(usize::from(size))?;
+        let (&back, after) = after.split_first()?;
+        if back != size {
+            return None;
+        }
+        self.rest = after;
+        Some(entry)
+    }
+
+    /// A string with a length of 12 bits.
+    #[inline]
+    fn next_long(&mut self, first: u8) -> Option<&'d [u8]> {
+        if !matches!(first, 0xe0..=0xef) {
+            return None;
+        }
+        let size = 2 + (usize::from(first & 0x0f) << 8 | usize::from(*self.rest.get(1)?));
+        let (entry, after) = self.rest.split_at_checked(size)?;
+        let after = if size <= 127 {
+            let (&back, after) = after.split_first()?;
+            (usize::from(back) == size).then_some(after)?
+        } else {
+            let (&[high, low], after) = after.split_first_chunk::<2>()?;
+            (usize::from(high) == size >> 7 && usize::from(low) == (size & 127 | 128))
+                .then_some(after)?
+        };
+        self.rest = after;
+        Some(entry)
+    }
+}
+
+/// What an entry says, where it is in the one form that servers choose for it, so that entries
+/// which say the same are the same bytes.
+#[inline(always)]
+pub(crate) fn canonical(entry: &[u8]) -> Option<Element<'_>> {
+    let (&first, data) = entry.split_first()?;
+    let (n, narrower) = match first {
+        0..=0x7f => return Some(Element::Int(i64::from(first))),
+        0x80..=0xbf => return canonical_text(data),
+        0xc0..=0xdf => {
+            let n = i64::from(first & 0x1f) << 8 | i64::from(*data.first()?);
+            (n - (n >> 12 << 13), 0..=127)
+        }
+        0xe0..=0xef => return canonical_text(data.get(1..)?).filter(|_| data.len() > 64),
+        0xf1 => {
+            let n = i64::from(i16::from_le_bytes(*data.first_chunk()?));
+            (n, -(1 << 12)..=(1 << 12) - 1)
+        }
+        0xf2 => {
+            let &[a, b, c] = data.first_chunk()?;
+            let n = i64::from(i32::from_le_bytes([0, a, b, c]) >> 8);
+            (n, -(1 << 15)..=(1 << 15) - 1)
+        }
+        0xf3 => {
+            let n = i64::from(i32::from_le_bytes(*data.first_chunk()?));
+            (n, -(1 << 23)..=(1 << 23) - 1)
+        }
+        0xf4 => {
+            let n = i64::from_le_bytes(*data.first_chunk()?);
+            (n, -(1 << 31)..=(1 << 31) - 1)
+        }
+        _ => return None,
+    };
+    (!narrower.contains(&n)).then_some(Element::Int(n))
+}
+
+/// Text that is no integer.
+#[inline(always)]
+fn canonical_text(text: &[u8]) -> Option<Element<'_>> {
+    match text {
+        [b'0'..=b'9' | b'-', ..] if parse_canonical_i64(text).is_some() => None,
+        _ => Some(Element::Bytes(text)),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::io::source::{Content, Map};
 use crate::io::spool::SpoolFile;
 use crate::io::window::Window;
 use crate::rdb::parser::{RdbParser, State};
-use crate::record::{Flow, Record, RunCodec};
+use crate::record::{Entry, Flow, RawValue, RdbType, Record, RunCodec};
 
 /// Bytes of input that a batch has at the least, unless the input ends.
 const TARGET: usize = 256 << 10;
@@ -43,9 +43,45 @@ impl Deref for Block<'_> {
     }
 }
 
+/// What the framing thread writes down about the keys that it passes, so that a worker needs to
+/// look only at those which it marks. `()` marks none: then the worker looks at everything.
+pub trait Sheet: Clone + Send {
+    /// Whether records are marked.
+    const MARKS: bool;
+    /// Takes note of a key. Records out of the ordinary are looked at in any case.
+    fn key(&mut self, entry: &Entry<'_>) -> Look;
+}
+
+/// What of a key a worker must look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// Nothing.
+    Nowhere,
+    /// Its value, and all of it where the value is not in order.
+    Value,
+    /// All of it.
+    Record,
+}
+
+/// A record to be looked at, by its place in the block.
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    start: u32,
+    /// Where its value begins and ends, and of what type it is, where only that matters.
+    value: Option<(RdbType, u32, u32)>,
+}
+
+impl Sheet for () {
+    const MARKS: bool = false;
+    #[inline(always)]
+    fn key(&mut self, _: &Entry<'_>) -> Look {
+        Look::Nowhere
+    }
+}
+
 /// A stretch of whole records and the state in which the first of them is read.
 #[derive(Debug)]
-pub struct Batch<'d> {
+pub struct Batch<'d, S = ()> {
     /// The records' bytes.
     pub block: Block<'d>,
     /// Offset of the first byte.
@@ -55,6 +91,10 @@ pub struct Batch<'d> {
     pub summed: usize,
     /// Where the compressed run lies that held these records, if one did.
     pub run: Option<u64>,
+    /// What was noted about the keys.
+    pub sheet: S,
+    /// The records to be looked at.
+    marks: Vec<Mark>,
     state: State,
 }
 
@@ -66,6 +106,8 @@ impl<'d> Batch<'d> {
             at,
             summed: 0,
             run: None,
+            sheet: (),
+            marks: Vec::new(),
             state,
         }
     }
@@ -97,6 +139,58 @@ impl<'d> Batch<'d> {
             }
         }
         Ok(Flow::Continue)
+    }
+}
+
+impl<S: Sheet> Batch<'_, S> {
+    /// Calls `value` with the values to be looked at, `key` with the keys to be looked at whole, as
+    /// those whose value `value` says no to, and `other` with every other record. Where keys are
+    /// many and little is done with each, a record that is never put together saves most of the
+    /// time.
+    ///
+    /// # Errors
+    /// What `key` or `other` returned. The records themselves were framed before.
+    pub(crate) fn visit<C>(
+        &self,
+        to: &mut C,
+        value: impl Fn(&mut C, &RawValue<'_>) -> bool,
+        key: impl Fn(&mut C, Entry<'_>) -> Result<()>,
+        other: impl Fn(&mut C, &Record<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let mut parser = RdbParser::resume(self.state.clone(), self.at);
+        let block: &[u8] = &self.block;
+        for mark in &self.marks {
+            if let Some((rdb_type, start, end)) = mark.value
+                && let Some(bytes) = block.get(start as usize..end as usize)
+            {
+                let at = self.at + u64::from(start);
+                if value(
+                    to,
+                    &RawValue {
+                        rdb_type,
+                        bytes,
+                        at,
+                    },
+                ) {
+                    continue;
+                }
+            }
+            let rest = block.get(mark.start as usize..).unwrap_or_default();
+            parser.seek(self.at + u64::from(mark.start));
+            if let Some((entry, _)) = parser.next_key(rest) {
+                key(to, entry)?;
+                continue;
+            }
+            match parser.parse(rest, true)? {
+                Step::Parsed {
+                    item: Record::Entry(entry),
+                    ..
+                } => key(to, entry)?,
+                Step::Parsed { item, .. } => other(to, &item)?,
+                Step::NeedMore { .. } => break,
+            }
+        }
+        Ok(())
     }
 
     /// The state in which the first record is read.
@@ -130,13 +224,14 @@ enum Input<'d> {
 }
 
 /// Cuts a snapshot into batches.
-pub struct Batches<'d> {
+pub struct Batches<'d, S = ()> {
     input: Input<'d>,
     parser: RdbParser,
     run: Option<OpenRun>,
     max_spool: u64,
     failed: Option<Error>,
     done: bool,
+    blank: S,
 }
 
 /// A compressed run that is being cut.
@@ -182,14 +277,30 @@ impl<'d> Batches<'d> {
             max_spool,
             failed: None,
             done: false,
+            blank: (),
         }
     }
 
+    /// The same, with a copy of this sheet filled in for each batch.
+    pub(crate) fn noting<S: Sheet>(self, blank: S) -> Batches<'d, S> {
+        Batches {
+            input: self.input,
+            parser: self.parser,
+            run: self.run,
+            max_spool: self.max_spool,
+            failed: self.failed,
+            done: self.done,
+            blank,
+        }
+    }
+}
+
+impl<'d, S: Sheet> Batches<'d, S> {
     /// The next batch; `None` behind the end mark. Damage comes after every record before it.
     ///
     /// # Errors
     /// The first damage that the framing cannot pass; nothing comes after it.
-    pub fn next_batch(&mut self) -> Result<Option<Batch<'d>>> {
+    pub fn next_batch(&mut self) -> Result<Option<Batch<'d, S>>> {
         if let Some(error) = self.failed.take() {
             self.done = true;
             return Err(error);
@@ -209,19 +320,25 @@ impl<'d> Batches<'d> {
         }
     }
 
-    fn next_of_input(&mut self) -> Result<Batch<'d>> {
+    fn next_of_input(&mut self) -> Result<Batch<'d, S>> {
         let (at, state) = (self.parser.offset(), self.parser.state().clone());
+        let mut notes = Notes::new(&self.blank);
         loop {
             let (cut, block) = match std::mem::replace(&mut self.input, Input::Nothing) {
                 Input::Map(data, pos) => {
-                    let cut = frame(&mut self.parser, data.get(pos..).unwrap_or_default(), true);
+                    let cut = frame(
+                        &mut self.parser,
+                        data.get(pos..).unwrap_or_default(),
+                        true,
+                        &mut notes,
+                    );
                     let block = Block::Map(data.get(pos..pos + cut.taken).unwrap_or_default());
                     self.input = Input::Map(data, pos + cut.taken);
                     (cut, block)
                 }
                 Input::Stream(mut window) => {
                     let eof = window.fill(if window.data().is_empty() { TARGET } else { 0 })?;
-                    let mut cut = frame(&mut self.parser, window.data(), eof);
+                    let mut cut = frame(&mut self.parser, window.data(), eof, &mut notes);
                     if cut.taken == 0 && cut.needs > 0 {
                         let held = window.data().len();
                         if held >= RECORD_IN_MEMORY {
@@ -241,7 +358,7 @@ impl<'d> Batches<'d> {
                     let rest = map.get(pos..).unwrap_or_default();
                     let eof =
                         window.data().is_empty() && window.fill(1)? && window.data().is_empty();
-                    let cut = frame(&mut self.parser, rest, eof);
+                    let cut = frame(&mut self.parser, rest, eof, &mut notes);
                     if cut.taken == 0 && cut.needs > 0 {
                         self.input = match rest.len() < RECORD_IN_MEMORY {
                             true => {
@@ -279,6 +396,8 @@ impl<'d> Batches<'d> {
                 at,
                 summed: cut.summed,
                 run: None,
+                sheet: notes.sheet,
+                marks: notes.marks,
                 state,
             });
         }
@@ -347,20 +466,20 @@ impl<'d> Batches<'d> {
         }
     }
 
-    fn next_of_run(&mut self) -> Option<Batch<'d>> {
+    fn next_of_run(&mut self) -> Option<Batch<'d, S>> {
         let open = self.run.as_mut()?;
         let (start, at, state) = (open.pos, open.parser.offset(), open.parser.state().clone());
-        let cut = frame(
-            &mut open.parser,
-            open.run.get(start..).unwrap_or_default(),
-            true,
-        );
+        let mut notes = Notes::new(&self.blank);
+        let rest = open.run.get(start..).unwrap_or_default();
+        let cut = frame(&mut open.parser, rest, true, &mut notes);
         open.pos += cut.taken;
         let batch = Batch {
             block: Block::Run(Arc::clone(&open.run), start, open.pos),
             at,
             summed: 0,
             run: Some(open.at),
+            sheet: notes.sheet,
+            marks: notes.marks,
             state,
         };
         if let Some(error) = cut.failed {
@@ -414,8 +533,32 @@ impl<'d> Batches<'d> {
     }
 }
 
+/// What is written down while a batch is framed.
+struct Notes<S> {
+    sheet: S,
+    marks: Vec<Mark>,
+}
+
+impl<S: Sheet> Notes<S> {
+    fn new(blank: &S) -> Self {
+        Notes {
+            sheet: blank.clone(),
+            marks: Vec::new(),
+        }
+    }
+
+    /// `start` is below [`TARGET`], where the last record of a batch begins at the latest.
+    #[inline(always)]
+    fn mark(&mut self, start: usize, value: Option<(RdbType, u32, u32)>) {
+        if S::MARKS {
+            let start = start as u32;
+            self.marks.push(Mark { start, value });
+        }
+    }
+}
+
 /// Frames records until there are enough for a batch, or the bytes end, or a run begins.
-fn frame(parser: &mut RdbParser, data: &[u8], eof: bool) -> Cut {
+fn frame<S: Sheet>(parser: &mut RdbParser, data: &[u8], eof: bool, notes: &mut Notes<S>) -> Cut {
     let mut cut = Cut {
         taken: 0,
         summed: 0,
@@ -428,13 +571,27 @@ fn frame(parser: &mut RdbParser, data: &[u8], eof: bool) -> Cut {
         if rest.is_empty() && parser.in_run() {
             break;
         }
-        if let Some((_, after)) = parser.next_key(rest) {
-            cut.taken = data.len() - after.len();
+        if let Some((entry, after)) = parser.next_key(rest) {
+            let end = data.len() - after.len();
+            match notes.sheet.key(&entry) {
+                Look::Nowhere => {}
+                Look::Value if end <= u32::MAX as usize => {
+                    let start = end - entry.value.bytes.len();
+                    let value = (entry.value.rdb_type, start as u32, end as u32);
+                    notes.mark(cut.taken, Some(value));
+                }
+                _ => notes.mark(cut.taken, None),
+            }
+            cut.taken = end;
             cut.summed = cut.taken;
             continue;
         }
         match parser.parse(rest, eof) {
             Ok(Step::Parsed { consumed, item }) => {
+                if let Record::Entry(entry) = &item {
+                    notes.sheet.key(entry);
+                }
+                notes.mark(cut.taken, None);
                 cut.taken += consumed;
                 cut.summed = match item {
                     Record::Eof(_) => cut.taken - (consumed - 1),

@@ -135,6 +135,11 @@ impl RdbParser {
         self.at
     }
 
+    /// Goes on at another offset, in the same state.
+    pub(crate) fn seek(&mut self, at: u64) {
+        self.at = at;
+    }
+
     /// True inside a compressed run of records.
     pub(crate) fn in_run(&self) -> bool {
         self.state.in_run

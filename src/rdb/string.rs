@@ -17,7 +17,8 @@ use crate::record::Stored;
 const INT8: u8 = 0xc0;
 const INT16: u8 = 0xc1;
 const INT32: u8 = 0xc2;
-const LZF: u8 = 0xc3;
+/// First byte of a string that LZF has compressed.
+pub(crate) const LZF: u8 = 0xc3;
 
 /// Strings up to this length are never compressed by servers.
 const COMPRESS_ABOVE: usize = 20;
@@ -108,26 +109,96 @@ pub fn skip(input: &[u8]) -> Parsed<'_, ()> {
     Ok((rest, ()))
 }
 
+/// What the first byte of a string says about its size.
+#[derive(Clone, Copy)]
+struct Form {
+    /// Bytes of the whole, as far as this byte tells; 0 where it does not tell.
+    fixed: u8,
+    /// Bits of this byte that count for the length, in units of 256.
+    high: u8,
+    /// Bits of the next byte that count for the length.
+    low: u8,
+}
+
+/// By the first byte, so that short strings, long ones and integers take the same path: which of
+/// them comes next is a coin's throw, and a wrong guess costs more than all else here.
+static FORMS: [Form; 256] = {
+    let mut forms = [Form {
+        fixed: 0,
+        high: 0,
+        low: 0,
+    }; 256];
+    let mut first = 0;
+    while first < 0x40 {
+        forms[first] = Form {
+            fixed: first as u8 + 1,
+            high: 0,
+            low: 0,
+        };
+        forms[first | 0x40] = Form {
+            fixed: 2,
+            high: 0x3f,
+            low: 0xff,
+        };
+        first += 1;
+    }
+    forms[INT8 as usize].fixed = 2;
+    forms[INT16 as usize].fixed = 3;
+    forms[INT32 as usize].fixed = 5;
+    forms
+};
+
 /// Passes over a string that is all there; `None` where it is not, or is none: [`skip`] says which.
+/// Also where it is the last byte at hand, which the last byte of a snapshot never is.
 #[inline(always)]
 pub(crate) fn pass(input: &[u8]) -> Option<&[u8]> {
-    let (&first, rest) = input.split_first()?;
-    match first {
-        0..=0x3f => rest.get(usize::from(first)..),
-        0x40..=0x7f => {
-            let (&low, rest) = rest.split_first()?;
-            rest.get(usize::from(first & 0x3f) << 8 | usize::from(low)..)
-        }
-        INT8 => rest.get(1..),
-        INT16 => rest.get(2..),
-        INT32 => rest.get(4..),
-        LZF => {
-            let (compressed, rest) = short_number(rest)?;
-            let (_, rest) = short_number(rest)?;
-            rest.get(compressed..)
-        }
-        _ => skip(input).ok().map(|(rest, ())| rest),
+    let &[first, low] = input.first_chunk::<2>()?;
+    let Form {
+        fixed,
+        high,
+        low: mask,
+    } = FORMS[usize::from(first)];
+    if fixed == 0 {
+        return pass_wide(first, input);
     }
+    let size = usize::from(fixed) + (usize::from(first & high) << 8 | usize::from(low & mask));
+    input.get(size..)
+}
+
+#[inline]
+fn pass_wide(first: u8, input: &[u8]) -> Option<&[u8]> {
+    if first != LZF {
+        return skip(input).ok().map(|(rest, ())| rest);
+    }
+    let (compressed, rest) = short_number(input.get(1..)?)?;
+    let (_, rest) = short_number(rest)?;
+    rest.get(compressed..)
+}
+
+/// Passes over a string that is all there and not compressed.
+#[inline(always)]
+pub(crate) fn pass_plain(input: &[u8]) -> Option<&[u8]> {
+    pass(input).filter(|_| input.first() != Some(&LZF))
+}
+
+/// Whether a string, framed before, is in the form that servers choose for what it says, and not
+/// compressed: then those that say the same are the same bytes.
+#[inline(always)]
+pub(crate) fn is_canonical(stored: &[u8]) -> bool {
+    match *stored {
+        [0..=0x3f, ref text @ ..] => is_text(text),
+        [0x40..=0x7f, _, ref text @ ..] => text.len() > 63 && is_text(text),
+        [INT8, _] => true,
+        [INT16, a, b] => i8::try_from(i16::from_le_bytes([a, b])).is_err(),
+        [INT32, a, b, c, d] => i16::try_from(i32::from_le_bytes([a, b, c, d])).is_err(),
+        _ => false,
+    }
+}
+
+/// Not what an integer form would say.
+#[inline(always)]
+fn is_text(text: &[u8]) -> bool {
+    !matches!(text, [b'0'..=b'9' | b'-', ..]) || number::parse_canonical_i32(text).is_none()
 }
 
 /// A number below 2^32 that is all there.

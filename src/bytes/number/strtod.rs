@@ -19,6 +19,9 @@ pub fn parse_double(text: &[u8]) -> Option<f64> {
         [b'+', unsigned @ ..] => (false, unsigned),
         unsigned => (false, unsigned),
     };
+    if let Some(magnitude) = parse_short(unsigned) {
+        return Some(if negative { -magnitude } else { magnitude });
+    }
     let magnitude = match unsigned {
         [b'0', b'x' | b'X', hex @ ..] => parse_hex_double(hex)?,
         [b'0'..=b'9' | b'.' | b'i' | b'I' | b'n' | b'N', ..] => {
@@ -39,6 +42,60 @@ pub fn parse_double(text: &[u8]) -> Option<f64> {
         _ => return None,
     };
     Some(if negative { -magnitude } else { magnitude })
+}
+
+/// Powers of ten that are doubles.
+const POWERS: [f64; 20] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
+    1e17, 1e18, 1e19,
+];
+
+/// Digits with at most one point, at most 19 of them, and how many stand behind the point.
+#[inline]
+fn parse_digits(text: &[u8]) -> Option<(u64, usize)> {
+    if text.len() > 20 {
+        return None;
+    }
+    let (mut digits, mut point, mut behind) = (0u64, false, 0usize);
+    for &byte in text {
+        let digit = byte.wrapping_sub(b'0');
+        if digit <= 9 {
+            digits = digits.wrapping_mul(10).wrapping_add(u64::from(digit));
+            behind += usize::from(point);
+        } else if byte == b'.' && !point {
+            point = true;
+        } else {
+            return None;
+        }
+    }
+    let count = text.len() - usize::from(point);
+    (1..=19).contains(&count).then_some((digits, behind))
+}
+
+/// The value where both the digits and the power of ten below them are doubles: one division,
+/// which rounds as it should. `None` says nothing.
+#[inline]
+fn parse_short(text: &[u8]) -> Option<f64> {
+    if text.len() > 17 {
+        return None;
+    }
+    let (digits, behind) = parse_digits(text)?;
+    (digits <= 1 << 53).then_some(digits as f64 / POWERS.get(behind)?)
+}
+
+/// Reads a plain decimal of at most 19 digits to within four parts in 2^53, and says whether it is
+/// the very double that [`parse_double`] reads. For asking which of two scores is larger, where
+/// that is mostly clear. `None` says nothing.
+#[inline]
+#[must_use]
+pub fn parse_nearly(text: &[u8]) -> Option<(f64, bool)> {
+    let (negative, unsigned) = match text {
+        [b'-', unsigned @ ..] => (true, unsigned),
+        unsigned => (false, unsigned),
+    };
+    let (digits, behind) = parse_digits(unsigned)?;
+    let value = digits as f64 / POWERS.get(behind)?;
+    Some((if negative { -value } else { value }, digits <= 1 << 53))
 }
 
 /// What may follow `0x`: hex digits with at most one point, then `p` and a decimal exponent.
@@ -120,6 +177,43 @@ mod tests {
     use super::super::digits::decompose;
     use super::super::tests::{doubles, edge_doubles};
     use super::*;
+
+    #[test]
+    fn what_is_nearly_read_is_near_and_says_when_it_is_exact() {
+        let mut read = 0;
+        for value in doubles(7, 20_000) {
+            for text in [
+                format!("{value}"),
+                format!("{value:.3}"),
+                format!("{value:.17}"),
+            ] {
+                let Some((near, exact)) = parse_nearly(text.as_bytes()) else {
+                    continue;
+                };
+                let value = parse_double(text.as_bytes()).unwrap();
+                assert!(
+                    (near - value).abs() <= value.abs() * 4.0 * f64::EPSILON,
+                    "{text}"
+                );
+                assert!(!exact || near.to_bits() == value.to_bits(), "{text}");
+                read += 1;
+            }
+        }
+        assert!(read > 100, "{read}");
+        for text in [
+            "",
+            "-",
+            ".",
+            "-.",
+            "1e5",
+            "+1",
+            "nan",
+            "12345678901234567890",
+            "1.1.1",
+        ] {
+            assert_eq!(parse_nearly(text.as_bytes()), None, "{text}");
+        }
+    }
 
     #[test]
     fn scores_are_read_as_servers_read_them() {

@@ -8,8 +8,8 @@ use crate::rdb::value::encode::{Body, PackedWriter};
 use crate::rdb::value::{Packed, Reader, Scratch};
 use crate::record::{DataType, RdbType, ValueVisitor};
 
-const PLAIN: u64 = 1;
-const PACKED: u64 = 2;
+pub(super) const PLAIN: u64 = 1;
+pub(super) const PACKED: u64 = 2;
 
 /// Bytes of a node of a quicklist at most, unless its one element is longer: what servers keep to
 /// by default (`list-max-listpack-size -2`).

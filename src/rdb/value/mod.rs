@@ -10,6 +10,7 @@ mod list;
 pub mod module;
 mod other;
 mod set;
+pub(crate) mod sound;
 mod stream;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -60,6 +61,8 @@ pub struct Scratch {
     pub(crate) first: Room,
     /// For what stands beside it.
     pub(crate) second: Room,
+    /// For telling members apart.
+    pub(crate) members: sound::Members,
     /// What hashes of types 30 and 32 refer to.
     pub templates: Arc<Templates>,
 }

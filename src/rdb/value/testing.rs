@@ -1,10 +1,13 @@
 //! What the tests of values share: a visitor that records what it is told, and damage.
 #![allow(dead_code)] // each test uses what it needs
 
+use std::collections::BTreeSet;
+
 use crate::bytes::number::ScoreText;
 use crate::bytes::{Element, Problem};
 use crate::error::{Place, Result};
 use crate::rdb::string::Compress;
+use crate::rdb::value::sound::sound;
 use crate::rdb::value::{self, Encoder, Scratch};
 use crate::record::value::{ArrayItem, ModuleEvent, StreamEvent};
 use crate::record::{DataType, RawValue, RdbType, ValueVisitor};
@@ -172,12 +175,27 @@ pub(crate) fn raw(rdb_type: RdbType, bytes: &[u8]) -> RawValue<'_> {
 /// Everything that walking a value tells.
 pub(crate) fn told(rdb_type: RdbType, bytes: &[u8]) -> Result<Vec<Told>> {
     let mut recorder = Recorder::default();
-    value::walk(
-        &raw(rdb_type, bytes),
-        &mut Scratch::default(),
-        &mut recorder,
-    )?;
-    Ok(recorder.0)
+    let mut scratch = Scratch::default();
+    let value = raw(rdb_type, bytes);
+    let result = value::walk(&value, &mut scratch, &mut recorder);
+    if sound(&value, &mut scratch) {
+        let mut members = BTreeSet::new();
+        for told in &recorder.0 {
+            let again = match told {
+                Told::Element(m)
+                    if !matches!(recorder.0.first(), Some(Told::Begin(DataType::List, _))) =>
+                {
+                    !members.insert(m)
+                }
+                Told::Field(m, ..) | Told::Member(m, _) => !members.insert(m),
+                Told::Flaw(..) => true,
+                _ => false,
+            };
+            assert!(!again, "{rdb_type:?} taken for sound: {told:?}");
+        }
+        assert!(result.is_ok(), "{rdb_type:?} taken for sound: {result:?}");
+    }
+    result.map(|()| recorder.0)
 }
 
 /// What walking a value tells without the ends, where nothing is wrong with it.
