@@ -156,6 +156,23 @@ impl<'d> Entries<'d> {
         }
     }
 
+    /// Passes over entries of the ordinary forms, `most` at most; how many those were. What stops it
+    /// is left for [`Entries::next`].
+    #[inline]
+    pub(crate) fn skip_plain(&mut self, most: u64) -> u64 {
+        let mut pack = Plain {
+            rest: self.rest,
+            claimed: self.claimed,
+        };
+        let mut passed = 0;
+        while passed < most && pack.next().is_some() {
+            passed += 1;
+        }
+        self.rest = pack.rest;
+        self.seen += passed;
+        passed
+    }
+
     /// Entries read so far.
     pub fn seen(&self) -> u64 {
         self.seen

@@ -134,10 +134,15 @@ fn decode(data: &[u8], out: &mut [std::mem::MaybeUninit<u8>], len: usize) -> Res
             let to = output.add(done);
             let from = to.sub(distance);
             if distance >= 16 {
-                let mut i = 0;
-                while i < count {
-                    std::ptr::copy_nonoverlapping(from.add(i), to.add(i), 16);
-                    i += 16;
+                // Nearly all are short: without a loop there is no guessing how often it runs.
+                std::ptr::copy_nonoverlapping(from, to, 16);
+                if count > 16 {
+                    std::ptr::copy_nonoverlapping(from.add(16), to.add(16), 16);
+                    let mut i = 32;
+                    while i < count {
+                        std::ptr::copy_nonoverlapping(from.add(i), to.add(i), 16);
+                        i += 16;
+                    }
                 }
             } else if distance >= 8 {
                 let mut i = 0;

@@ -16,7 +16,7 @@ use std::io::{self, Read};
 use std::ops::{Deref, DerefMut, Range};
 use std::path::Path;
 
-use memmap2::{Mmap, MmapMut, MmapOptions};
+use memmap2::{Mmap, MmapMut, MmapOptions, UncheckedAdvice};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::decompress::decoder;
@@ -207,6 +207,29 @@ impl Map {
         })
     }
 
+    /// Lets go of a range's pages; they are read again where they are looked at again. Pages
+    /// that are partly outside stay.
+    fn release(&self, range: Range<u64>) {
+        const PAGE: usize = 64 << 10;
+        let Some(bytes) = &self.bytes else { return };
+        let at = |offset: u64| {
+            usize::try_from(offset)
+                .unwrap_or(usize::MAX)
+                .min(bytes.len())
+        };
+        let (start, end) = (
+            at(range.start).next_multiple_of(PAGE),
+            at(range.end) / PAGE * PAGE,
+        );
+        if start < end {
+            // SAFETY: the map is read-only and backed by a file, so that a page that is gone is
+            // read from it again: no byte changes for whoever looks. Advice that fails is no harm.
+            let _ = unsafe {
+                bytes.unchecked_advise_range(UncheckedAdvice::DontNeed, start, end - start)
+            };
+        }
+    }
+
     /// Maps a part of a temporary file that nobody else has, and that is never cut.
     pub(super) fn of_spool(file: &File, range: Range<u64>) -> io::Result<Map> {
         let len = length(range.end.saturating_sub(range.start))?;
@@ -220,6 +243,34 @@ impl Map {
             _guard: None,
             bytes: Some(bytes),
         })
+    }
+}
+
+/// Lets go of a map's pages behind what was read: else a pass over a large file looks like a use of
+/// as much memory, and the process has to let go of everything at its end, on one core.
+#[derive(Debug)]
+pub(crate) struct Behind<'d> {
+    map: Option<&'d Map>,
+    reached: u64,
+}
+
+/// Bytes that are let go of at a time.
+const STRETCH: u64 = 8 << 20;
+
+impl<'d> Behind<'d> {
+    /// For a map, or for nothing.
+    pub(crate) fn new(map: Option<&'d Map>) -> Self {
+        Behind { map, reached: 0 }
+    }
+
+    /// Everything before this offset was read.
+    pub(crate) fn reach(&mut self, offset: u64) {
+        if let Some(map) = self.map
+            && offset >= self.reached.saturating_add(STRETCH)
+        {
+            map.release(self.reached..offset);
+            self.reached = offset;
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::bytes::limits::RECORD_IN_MEMORY;
 use crate::bytes::{Problem, Step};
 use crate::error::{Encoding, Error, ErrorKind, Hint, Place, Result, What};
 use crate::io::decompress::{self, Codec};
-use crate::io::source::{Content, Map};
+use crate::io::source::{Behind, Content, Map};
 use crate::io::spool::SpoolFile;
 use crate::io::window::Window;
 use crate::rdb::parser::{RdbParser, State};
@@ -160,23 +160,25 @@ impl<S: Sheet> Batch<'_, S> {
         let mut parser = RdbParser::resume(self.state.clone(), self.at);
         let block: &[u8] = &self.block;
         for mark in &self.marks {
+            let rest = block.get(mark.start as usize..).unwrap_or_default();
+            parser.seek(self.at + u64::from(mark.start));
             if let Some((rdb_type, start, end)) = mark.value
                 && let Some(bytes) = block.get(start as usize..end as usize)
             {
                 let at = self.at + u64::from(start);
-                if value(
-                    to,
-                    &RawValue {
-                        rdb_type,
-                        bytes,
-                        at,
-                    },
-                ) {
+                let framed = RawValue {
+                    rdb_type,
+                    bytes,
+                    at,
+                };
+                if value(to, &framed) {
+                    continue;
+                }
+                if let Some(entry) = parser.key_of(rest, framed) {
+                    key(to, entry)?;
                     continue;
                 }
             }
-            let rest = block.get(mark.start as usize..).unwrap_or_default();
-            parser.seek(self.at + u64::from(mark.start));
             if let Some((entry, _)) = parser.next_key(rest) {
                 key(to, entry)?;
                 continue;
@@ -231,6 +233,7 @@ pub struct Batches<'d, S = ()> {
     max_spool: u64,
     failed: Option<Error>,
     done: bool,
+    map: Option<&'d Map>,
     blank: S,
 }
 
@@ -261,7 +264,11 @@ impl<'d> Batches<'d> {
     /// a temporary file of at most `max_spool` bytes.
     pub fn of_content(content: &'d mut Content, max_spool: u64) -> Self {
         match content {
-            Content::Map(map) => Self::new(Input::Map(map, 0), max_spool),
+            Content::Map(map) => {
+                let mut batches = Self::new(Input::Map(map, 0), max_spool);
+                batches.map = Some(map);
+                batches
+            }
             Content::Stream(stream) => {
                 let stream = std::mem::replace(stream, Box::new(std::io::empty()));
                 Self::new(Input::Stream(Box::new(Window::new(stream))), max_spool)
@@ -277,6 +284,7 @@ impl<'d> Batches<'d> {
             max_spool,
             failed: None,
             done: false,
+            map: None,
             blank: (),
         }
     }
@@ -290,6 +298,7 @@ impl<'d> Batches<'d> {
             max_spool: self.max_spool,
             failed: self.failed,
             done: self.done,
+            map: self.map,
             blank,
         }
     }
@@ -520,6 +529,11 @@ impl<'d, S: Sheet> Batches<'d, S> {
             Input::Map(data, _) => Some(data),
             _ => None,
         }
+    }
+
+    /// For letting go of the input's pages once their records are done with.
+    pub(crate) fn behind(&self) -> Behind<'d> {
+        Behind::new(self.map)
     }
 
     /// The state behind the last record framed.

@@ -193,6 +193,23 @@ impl RdbParser {
         if self.state.version.is_none() || self.state.pending.is_some() || self.state.ended {
             return None;
         }
+        let (mut entry, body) = self.next_name(data)?;
+        let end = value::pass(entry.value.rdb_type, body)?;
+        entry.value.bytes = body.get(..body.len() - end.len())?;
+        self.at += (data.len() - end.len()) as u64;
+        Some((entry, end))
+    }
+
+    /// The same for a key whose value was framed before.
+    pub(crate) fn key_of<'d>(&self, data: &'d [u8], value: RawValue<'d>) -> Option<Entry<'d>> {
+        let (entry, _) = self.next_name(data)?;
+        (entry.value.at == value.at && entry.value.rdb_type == value.rdb_type)
+            .then_some(Entry { value, ..entry })
+    }
+
+    /// A key without its value, which comes next.
+    #[inline(always)]
+    fn next_name<'d>(&self, data: &'d [u8]) -> Option<(Entry<'d>, &'d [u8])> {
         let (mut expires_at, mut idle, mut freq) = (None, None, None);
         let (mut first, mut rest) = data.split_first()?;
         if *first == opcode::EXPIRETIME_MS {
@@ -211,29 +228,22 @@ impl RdbParser {
         }
         let rdb_type = RdbType::common(*first)?;
         let (key, body) = string::short_stored(rest)?;
-        let end = value::pass(rdb_type, body)?;
-        let bytes = body.get(..body.len() - end.len())?;
         let at = self.at;
-        let value_at = at + (data.len() - body.len()) as u64;
-        self.at += (data.len() - end.len()) as u64;
-        let value = RawValue {
-            rdb_type,
-            bytes,
-            at: value_at,
-        };
-        Some((
-            Entry {
-                db: self.state.db,
-                at,
-                key,
-                expires_at,
-                idle,
-                freq,
-                meta: None,
-                value,
+        let entry = Entry {
+            db: self.state.db,
+            at,
+            key,
+            expires_at,
+            idle,
+            freq,
+            meta: None,
+            value: RawValue {
+                rdb_type,
+                bytes: &[],
+                at: at + (data.len() - body.len()) as u64,
             },
-            end,
-        ))
+        };
+        Some((entry, body))
     }
 
     #[inline]

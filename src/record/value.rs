@@ -269,7 +269,7 @@ pub enum ArrayItem<'d> {
     Double(f64),
 }
 
-/// Is told what a value consists of. Every method has an empty default.
+/// Is told what a value consists of. Every method has a default that does nothing.
 ///
 /// Strings lent to a method live only as long as the call.
 pub trait ValueVisitor {
@@ -304,6 +304,11 @@ pub trait ValueVisitor {
     /// Part of a stream.
     fn stream(&mut self, _event: StreamEvent<'_>) -> Result<()> {
         Ok(())
+    }
+    /// Whether the fields of a stream's entries are to be told. They are most of a stream, and who
+    /// has no use for them saves most of the walk.
+    fn wants_fields(&self) -> bool {
+        true
     }
     /// Part of a module value.
     fn module(&mut self, _event: ModuleEvent<'_>) -> Result<()> {

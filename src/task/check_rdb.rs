@@ -64,6 +64,7 @@ fn check_batches(
 ) -> Result<CheckReport> {
     let mut collector = Collector::new(options);
     let mut ended = false;
+    let mut behind = batches.behind();
     {
         let batches = &mut *batches;
         let next = move || {
@@ -92,6 +93,7 @@ fn check_batches(
                     return (Wanted::More, None);
                 };
                 let wanted = collector.take(outcome);
+                behind.reach(collector.good_until);
                 run.progress.at(collector.good_until);
                 (wanted, None)
             },

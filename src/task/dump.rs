@@ -124,6 +124,7 @@ pub fn dump(
         run.threads
     };
     let mut collector = Collector::new(options, out);
+    let mut behind = batches.behind();
     {
         let batches = &mut batches;
         let mut ended = false;
@@ -148,7 +149,11 @@ pub fn dump(
             next,
             || Worker::new(options, &filter),
             work,
-            |piece| collector.take(piece, run),
+            |piece| {
+                let taken = collector.take(piece, run);
+                behind.reach(collector.end);
+                taken
+            },
         );
     }
     collector.finish()

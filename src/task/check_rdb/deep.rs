@@ -50,6 +50,11 @@ impl ValueVisitor for DeepCheck {
         Ok(())
     }
 
+    #[inline]
+    fn wants_fields(&self) -> bool {
+        false
+    }
+
     fn module(&mut self, event: ModuleEvent<'_>) -> Result<()> {
         if let ModuleEvent::Start { name, .. } = event {
             self.module = Some(String::from_utf8_lossy(&name).into_owned());

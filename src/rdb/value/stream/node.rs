@@ -102,7 +102,7 @@ impl<'d> Pack<'d> {
 
     /// Passes over entries.
     pub(super) fn skip(&mut self, count: u64) -> Result<()> {
-        for _ in 0..count {
+        for _ in self.entries.skip_plain(count)..count {
             self.element()?;
         }
         Ok(())

@@ -152,7 +152,9 @@ fn node_entries<V: ValueVisitor + ?Sized>(
             live += 1;
             let (id, fields) = (record.id, record.fields);
             to.stream(StreamEvent::Entry { id, fields })?;
-            if record.has_own_names() {
+            if !to.wants_fields() {
+                pack.skip(record.items())?;
+            } else if record.has_own_names() {
                 for _ in 0..fields {
                     let name = pack.element()?;
                     to.stream(StreamEvent::Field(name, pack.element()?))?;
