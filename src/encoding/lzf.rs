@@ -176,8 +176,11 @@ fn decode(data: &[u8], out: &mut [std::mem::MaybeUninit<u8>], len: usize) -> Res
 /// The same as [`decompress_into`], for the same data and length.
 pub fn verify(data: &[u8], len: u64) -> Result<(), Problem> {
     plausible(data, len)?;
-    let mut done = 0u64;
-    let mut rest = data;
+    let (at, mut done) = pass(data).unwrap_or_default();
+    if done > len {
+        return Err(Problem::LzfOverrun);
+    }
+    let mut rest = data.get(at..).unwrap_or_default();
     while let Some((&control, after)) = rest.split_first() {
         if control < 32 {
             let count = usize::from(control) + 1;
@@ -218,6 +221,37 @@ pub fn verify(data: &[u8], len: u64) -> Result<(), Problem> {
             claimed: len,
         })
     }
+}
+
+/// Passes over all instructions but the last few, where every distance is in order: how far it came
+/// in the data and in the output. Does not ask what kind each instruction is, because half of the
+/// guesses would be wrong.
+fn pass(data: &[u8]) -> Option<(usize, u64)> {
+    /// No instruction is longer, and none looks further ahead.
+    const LONGEST: usize = 34;
+    let (mut at, mut done, mut wrong) = (0usize, 0usize, 0usize);
+    while data.len() - at >= LONGEST {
+        // SAFETY: an instruction takes 2 to 33 bytes, at least 34 are there, and `at` moves on by
+        // just that many: so it never passes the end.
+        let (control, next, last, size, literal, long);
+        unsafe {
+            let instruction = data.as_ptr().add(at);
+            control = usize::from(*instruction);
+            next = usize::from(*instruction.add(1));
+            // All ones where it is so, else zero.
+            literal = 0usize.wrapping_sub(usize::from(control < 32));
+            long = 0usize.wrapping_sub(usize::from(control >= 0xe0));
+            size = (control & literal).wrapping_add(2).wrapping_sub(long);
+            last = usize::from(*instruction.add(size - 1));
+        }
+        let count = 1 + (control & literal) + (((control >> 5) + 1) & !literal) + (next & long);
+        let distance = (((control & 31) << 8 | last) + 1) & !literal;
+        // The topmost bit is set when the distance is larger.
+        wrong |= done.wrapping_sub(distance);
+        at += size;
+        done += count;
+    }
+    (wrong >> (usize::BITS - 1) == 0).then_some((at, done as u64))
 }
 
 /// Compresses into `out`, replacing its content; true when the result is at least four bytes shorter,

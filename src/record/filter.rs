@@ -5,12 +5,9 @@
 
 use regex::bytes::Regex;
 
-use crate::bytes::Element;
-use crate::bytes::limits::STRING_IN_MEMORY;
-use crate::encoding::lzf;
-use crate::error::{Encoding, Error, Place, Result, What};
-use crate::io::spool::Spool;
+use crate::error::{Error, Result};
 use crate::record::glob::Glob;
+use crate::record::room::Room;
 use crate::record::{DataType, Entry, Stored, slot};
 
 /// What is asked for, as the command line says it. The default asks for everything.
@@ -182,13 +179,6 @@ pub struct Filter {
     limit: Option<u64>,
 }
 
-/// The room that a compressed key's name needs; one a thread, used again for every key.
-#[derive(Debug, Default)]
-pub struct KeyRoom {
-    small: Vec<u8>,
-    large: Option<Spool>,
-}
-
 impl Filter {
     /// Makes the options ready.
     ///
@@ -256,7 +246,7 @@ impl Filter {
     pub fn matches(
         &self,
         entry: &Entry<'_>,
-        room: &mut KeyRoom,
+        room: &mut Room,
         elements: impl FnOnce() -> Result<u64>,
     ) -> Result<bool> {
         if !self.matches_record(entry) {
@@ -300,18 +290,14 @@ impl Filter {
                 .is_none_or(|asked| asked.matches(entry.value.bytes.len() as u64))
     }
 
-    fn matches_key(&self, entry: &Entry<'_>, room: &mut KeyRoom) -> Result<bool> {
-        match entry.key {
-            Stored::Plain(Element::Bytes(name)) => Ok(self.matches_name(name)),
-            Stored::Plain(Element::Int(n)) => {
-                Ok(self.matches_name(itoa::Buffer::new().format(n).as_bytes()))
-            }
-            Stored::Lzf { data, len } => {
-                // The name stands right before the value.
-                let at = entry.value.at.saturating_sub(data.len() as u64);
-                Ok(self.matches_name(room.decompress(data, len, at)?))
-            }
-        }
+    fn matches_key(&self, entry: &Entry<'_>, room: &mut Room) -> Result<bool> {
+        // A compressed name stands right before the value.
+        let at = match entry.key {
+            Stored::Lzf { data, .. } => entry.value.at.saturating_sub(data.len() as u64),
+            Stored::Plain(_) => entry.at,
+        };
+        let name = room.resolve_key(entry.key, at)?;
+        Ok(self.matches_name(name.bytes(&mut itoa::Buffer::new())))
     }
 
     fn asks_for_key(&self) -> bool {
@@ -322,29 +308,6 @@ impl Filter {
     }
 }
 
-impl KeyRoom {
-    /// The string of these compressed bytes, which stand at `at` in the file.
-    fn decompress(&mut self, data: &[u8], len: u64, at: u64) -> Result<&[u8]> {
-        let fail = |problem| {
-            let place = Place {
-                offset: at,
-                inside: Some((Encoding::Lzf, 0)),
-            };
-            Error::bytes(problem, place, What::Key)
-        };
-        if len <= STRING_IN_MEMORY as u64 {
-            lzf::decompress_into(data, len, &mut self.small).map_err(fail)?;
-            return Ok(&self.small);
-        }
-        // Before room is taken for what the length claims.
-        lzf::verify(data, len).map_err(fail)?;
-        let spool = self.large.insert(Spool::zeroed(len + lzf::SLACK as u64)?);
-        lzf::decompress(data, spool).map_err(fail)?;
-        let end = spool.len() - lzf::SLACK;
-        Ok(spool.get(..end).unwrap_or_default())
-    }
-}
-
 fn type_bit(data_type: DataType) -> u32 {
     1 << data_type as u32
 }
@@ -352,7 +315,7 @@ fn type_bit(data_type: DataType) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bytes::Problem;
+    use crate::bytes::{Element, Problem};
     use crate::error::ErrorKind;
     use crate::record::{RawValue, RdbType};
 
@@ -381,7 +344,7 @@ mod tests {
     fn passes(filter: &Filter, entry: &Entry<'_>) -> bool {
         let uncounted = || panic!("nothing asks for the number of elements");
         filter
-            .matches(entry, &mut KeyRoom::default(), uncounted)
+            .matches(entry, &mut Room::default(), uncounted)
             .expect("nothing is damaged")
     }
 
@@ -457,30 +420,11 @@ mod tests {
             len: 121,
         };
         let error = tail
-            .matches(&packed, &mut KeyRoom::default(), || Ok(0))
+            .matches(&packed, &mut Room::default(), || Ok(0))
             .expect_err("the length is wrong");
         assert!(matches!(error.problem(), Some(Problem::LzfLength { .. })));
         assert_eq!(error.place().map(|place| place.offset), Some(200 - 11));
-        assert_eq!(error.what(), Some(What::Key));
-    }
-
-    #[test]
-    fn a_long_compressed_name_takes_no_memory_of_its_length() {
-        let long = vec![b'x'; STRING_IN_MEMORY + 1];
-        let mut data = Vec::new();
-        assert!(lzf::compress_into(&long, &mut data));
-        let mut packed = entry(b"", RdbType::String, b"");
-        packed.key = Stored::Lzf {
-            data: &data,
-            len: long.len() as u64,
-        };
-        let mut room = KeyRoom::default();
-        let asked = filter(FilterOptions {
-            key_regex: Some("^x+$".to_owned()),
-            ..Default::default()
-        });
-        assert!(asked.matches(&packed, &mut room, || Ok(0)).expect("sound"));
-        assert_eq!(room.small.capacity(), 0);
+        assert_eq!(error.what(), Some(crate::error::What::Key));
     }
 
     #[test]
@@ -538,7 +482,7 @@ mod tests {
             elements: Some(Comparison::parse(">10").expect("it parses")),
             ..Default::default()
         });
-        let room = &mut KeyRoom::default();
+        let room = &mut Room::default();
         let k = entry(b"k", RdbType::HashTable, b"");
         assert!(many.matches(&k, room, || Ok(11)).expect("sound"));
         assert!(!many.matches(&k, room, || Ok(10)).expect("sound"));

@@ -2,6 +2,7 @@
 
 pub mod filter;
 pub mod glob;
+pub mod room;
 pub mod sink;
 pub mod slot;
 pub mod target;

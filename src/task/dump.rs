@@ -12,7 +12,8 @@ use crate::rdb::Scratch;
 use crate::rdb::batch::{Batch, Batches};
 use crate::rdb::parser::State;
 use crate::rdb::value::count;
-use crate::record::filter::{Filter, FilterOptions, KeyRoom};
+use crate::record::filter::{Filter, FilterOptions};
+use crate::record::room::Room;
 use crate::record::{Checksum, Entry, Flow, Record};
 use crate::report::finding::{Finding, Findings, Severity, severity};
 use crate::report::json::{JsonOptions, JsonRecords, JsonText, Select, Shape, StringStyle};
@@ -215,7 +216,7 @@ struct Worker<'o> {
     filter: &'o Filter,
     json: JsonRecords,
     scratch: Scratch,
-    room: KeyRoom,
+    room: Room,
     written: u64,
 }
 
@@ -226,7 +227,7 @@ impl<'o> Worker<'o> {
             filter,
             json: JsonRecords::new(json_options(options, None)),
             scratch: Scratch::default(),
-            room: KeyRoom::default(),
+            room: Room::default(),
             written: 0,
         }
     }

@@ -4,7 +4,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::io::ordered::{Chunk, Pieces, Wanted};
 use crate::rdb::Scratch;
 use crate::rdb::batch::Batches;
-use crate::record::filter::{Filter, FilterOptions, KeyRoom};
+use crate::record::filter::{Filter, FilterOptions};
+use crate::record::room::Room;
 use crate::record::{Flow, Record};
 use crate::report::json::JsonRecords;
 use crate::task::dump::{ChunkSink, DumpOptions, json_options, named};
@@ -40,7 +41,7 @@ pub fn get(
         dbs: vec![db],
         ..FilterOptions::default()
     };
-    let (filter, mut room) = (Filter::new(&asked)?, KeyRoom::default());
+    let (filter, mut room) = (Filter::new(&asked)?, Room::default());
     let mut failed = None;
     let mut write = |chunk: Chunk| match out.chunk(&chunk) {
         Ok(()) => Wanted::More,

@@ -9,6 +9,7 @@ use crate::encoding::listpack::ListpackWriter;
 use crate::encoding::ziplist::ZiplistWriter;
 use crate::error::{Error, ErrorKind, Result};
 use crate::rdb::string::{self, Compress, StringWriter};
+use crate::rdb::value::stream::StreamEncoder;
 use crate::rdb::value::{hash, list, set, zset};
 use crate::record::value::{ArrayItem, ModuleEvent, StreamEvent};
 use crate::record::{DataType, RdbType, ValueVisitor};
@@ -34,6 +35,7 @@ enum Kind {
     Set(set::SetEncoder),
     ZSet(zset::ZSetEncoder),
     Hash(hash::HashEncoder),
+    Stream(Box<StreamEncoder>),
 }
 
 /// How much of the current value was told.
@@ -71,12 +73,11 @@ impl Encoder {
             | RdbType::HashExpiry
             | RdbType::HashListpackExpiry
             | RdbType::HashValkey => Kind::Hash(hash::HashEncoder::new(rdb_type, strings)),
-            // Streams: one more `Kind`, for what `stream.rs` writes.
             RdbType::Stream1
             | RdbType::Stream2
             | RdbType::Stream3
             | RdbType::Stream4
-            | RdbType::Stream5 => return Err(unwritten(rdb_type)),
+            | RdbType::Stream5 => Kind::Stream(Box::new(StreamEncoder::new(rdb_type, compress))),
             // What a module value means is told, not what its bytes are.
             RdbType::Module => return Err(unwritten(rdb_type)),
             RdbType::HashZipmap
@@ -130,6 +131,7 @@ impl Encoder {
             Kind::Set(set) => set.finish(out),
             Kind::ZSet(zset) => zset.finish(out),
             Kind::Hash(hash) => hash.finish(out),
+            Kind::Stream(stream) => stream.finish(out),
         };
         if result.is_err() {
             out.truncate(start);
@@ -165,6 +167,7 @@ impl Encoder {
             Kind::Set(set) => set.clear(),
             Kind::ZSet(zset) => zset.clear(),
             Kind::Hash(hash) => hash.clear(),
+            Kind::Stream(stream) => stream.clear(),
         }
     }
 
@@ -185,7 +188,11 @@ impl ValueVisitor for Encoder {
     }
 
     fn begin(&mut self, of: DataType, _count: Option<u64>) -> Result<()> {
-        self.start(of)
+        self.start(of)?;
+        if let Kind::Stream(stream) = &mut self.kind {
+            stream.clear();
+        }
+        Ok(())
     }
 
     #[inline]
@@ -218,8 +225,11 @@ impl ValueVisitor for Encoder {
         }
     }
 
-    fn stream(&mut self, _event: StreamEvent<'_>) -> Result<()> {
-        self.misplaced("part of a stream")
+    fn stream(&mut self, event: StreamEvent<'_>) -> Result<()> {
+        match &mut self.kind {
+            Kind::Stream(stream) => stream.stream(event),
+            _ => self.misplaced("part of a stream"),
+        }
     }
 
     fn module(&mut self, _event: ModuleEvent<'_>) -> Result<()> {
@@ -460,7 +470,8 @@ mod tests {
         assert_eq!(
             written,
             [
-                0, 1, 2, 3, 4, 5, 10, 11, 12, 13, 14, 16, 17, 18, 20, 22, 24, 25
+                0, 1, 2, 3, 4, 5, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 24, 25, 26,
+                27
             ]
         );
     }
@@ -473,15 +484,16 @@ mod tests {
             };
             let mut out = b"before".to_vec();
             let others = [
-                (DataType::String, Told::string("1")),
-                (DataType::List, Told::element("1")),
-                (DataType::Set, Told::element("1")),
-                (DataType::ZSet, Told::member("1", 1.0)),
-                (DataType::Hash, Told::field("1", "2")),
+                (DataType::String, vec![Told::string("1")]),
+                (DataType::List, vec![Told::element("1")]),
+                (DataType::Set, vec![Told::element("1")]),
+                (DataType::ZSet, vec![Told::member("1", 1.0)]),
+                (DataType::Hash, vec![Told::field("1", "2")]),
+                (DataType::Stream, vec![]),
             ];
             for (of, told) in &others {
                 let of_this = *of == rdb_type.data_type();
-                let result = tell(&mut encoder, *of, std::slice::from_ref(told));
+                let result = tell(&mut encoder, *of, told);
                 assert_eq!(result.is_ok(), of_this, "{rdb_type:?}");
                 assert_eq!(encoder.finish(&mut out).is_ok(), of_this, "{rdb_type:?}");
             }
@@ -491,7 +503,7 @@ mod tests {
                 .find(|(of, _)| *of == rdb_type.data_type())
                 .unwrap();
             let mut again = b"before".to_vec();
-            tell(&mut encoder, of, &[told]).unwrap();
+            tell(&mut encoder, of, &told).unwrap();
             encoder.finish(&mut again).unwrap();
             assert_eq!(out, again, "{rdb_type:?}");
         }

@@ -217,6 +217,8 @@ fn table_with_expiry<V: ValueVisitor + ?Sized>(
             ),
             _ => Some(i64::try_from(ttl).unwrap_or(-1)),
         };
+        // Redis takes the time 0 for none, also where it comes of adding up.
+        let expiry = expiry.filter(|&t| t != 0 || rdb_type == RdbType::HashValkey);
         // Valkey takes any time that is not negative.
         let latest = match rdb_type {
             RdbType::HashValkey => i64::MAX,

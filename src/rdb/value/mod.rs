@@ -18,13 +18,12 @@ mod zset;
 
 use std::sync::Arc;
 
-use crate::bytes::limits::STRING_IN_MEMORY;
 use crate::bytes::parse::Parsed;
 use crate::bytes::{Element, Fault, Problem};
-use crate::encoding::{listpack, lzf, ziplist};
+use crate::encoding::{listpack, ziplist};
 use crate::error::{Encoding, Error, Place, Result, What};
-use crate::io::spool::Spool;
 use crate::rdb::string;
+use crate::record::room::Room;
 use crate::record::{RawValue, RdbType, Stored, ValueVisitor};
 
 pub use encode::Encoder;
@@ -74,44 +73,7 @@ impl Scratch {
     /// A compressed name that does not decompress.
     #[inline]
     pub fn key<'a>(&'a mut self, key: Stored<'a>, at: u64) -> Result<Element<'a>> {
-        self.first.resolve(key, at)
-    }
-}
-
-/// Room for one decompressed string: memory up to a bound, beyond it an unlinked mapped file.
-#[derive(Debug, Default)]
-pub(crate) struct Room {
-    small: Vec<u8>,
-    large: Option<Spool>,
-}
-
-impl Room {
-    /// The string itself, decompressed if need be.
-    #[inline]
-    pub(crate) fn resolve<'a>(&'a mut self, stored: Stored<'a>, at: u64) -> Result<Element<'a>> {
-        match stored {
-            Stored::Plain(element) => Ok(element),
-            Stored::Lzf { data, len } => Ok(Element::Bytes(self.decompress(data, len, at)?)),
-        }
-    }
-
-    fn decompress(&mut self, data: &[u8], len: u64, at: u64) -> Result<&[u8]> {
-        let fail = |problem| {
-            let place = Place {
-                offset: at,
-                inside: Some((Encoding::Lzf, 0)),
-            };
-            Error::bytes(problem, place, What::Value)
-        };
-        if len <= STRING_IN_MEMORY as u64 {
-            lzf::decompress_into(data, len, &mut self.small).map_err(fail)?;
-            return Ok(&self.small);
-        }
-        lzf::verify(data, len).map_err(fail)?;
-        let spool = self.large.insert(Spool::zeroed(len + lzf::SLACK as u64)?);
-        lzf::decompress(data, spool).map_err(fail)?;
-        let end = spool.len() - lzf::SLACK;
-        Ok(spool.get(..end).unwrap_or_default())
+        self.first.resolve_key(key, at)
     }
 }
 
@@ -199,16 +161,16 @@ impl<'d> Reader<'d> {
             Stored::Plain(Element::Int(_)) => Err(self.fail(Problem::BlobShort {
                 actual: stored.len(),
             })),
-            Stored::Lzf { data, len } => {
+            Stored::Lzf { data, .. } => {
                 let at = end - data.len() as u64;
-                let bytes = room.decompress(data, len, at)?;
-                Ok((
-                    bytes,
-                    BlobPlace {
-                        at,
-                        compressed: true,
-                    },
-                ))
+                let place = BlobPlace {
+                    at,
+                    compressed: true,
+                };
+                match room.resolve(stored, at)? {
+                    Element::Bytes(bytes) => Ok((bytes, place)),
+                    Element::Int(_) => Err(self.fail(Problem::Malformed)),
+                }
             }
         }
     }

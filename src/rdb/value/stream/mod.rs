@@ -26,7 +26,6 @@ mod node;
 mod read;
 #[cfg(test)]
 mod tests;
-#[allow(dead_code, reason = "the writer of whole snapshots is its only caller")]
 mod write;
 
 use crate::bytes::parse::{self, Parsed};
@@ -35,10 +34,6 @@ use crate::rdb::string;
 use crate::record::{RdbType, Stored, StreamId};
 
 pub(super) use read::walk;
-#[allow(
-    unused_imports,
-    reason = "the writer of whole snapshots is its only caller"
-)]
 pub(crate) use write::StreamEncoder;
 
 /// A pending entry in a list of IDs.

@@ -2,12 +2,12 @@ mod groups;
 mod round_trip;
 
 use super::captured::{EMPTY, HOLES, REDIS_6_2_5, REDIS_7_0_15, REDIS_8_2_3, VALKEY_9_1_2};
-use super::{StreamEncoder, extent, ids};
+use super::{extent, ids};
 use crate::bytes::{Element, Problem};
 use crate::encoding::listpack::ListpackWriter;
 use crate::error::{Error, Place, Result};
 use crate::rdb::string::{Compress, StringWriter, write_number};
-use crate::rdb::value::{Scratch, walk};
+use crate::rdb::value::{Encoder, Scratch, walk};
 use crate::record::value::StreamEvent;
 use crate::record::{DataType, RawValue, RdbType, StreamId, ValueVisitor};
 
@@ -114,7 +114,7 @@ fn sound(rdb_type: RdbType, bytes: &[u8]) -> Vec<String> {
 }
 
 fn encode(from: RdbType, bytes: &[u8], to: RdbType) -> Result<Vec<u8>> {
-    let mut encoder = StreamEncoder::new(to, Compress::Never);
+    let mut encoder = Encoder::new(to, Compress::Never).unwrap();
     walk_into(from, bytes, &mut encoder)?;
     let mut out = Vec::new();
     encoder.finish(&mut out)?;
@@ -333,7 +333,7 @@ fn pending_entries_outlive_deleted_ones_and_compressed_names_are_names() {
     }
     assert!(tail[6].starts_with(&format!("consumer {long} ")));
     // What is written from it says the same, in one node and with the names packed again.
-    let mut encoder = StreamEncoder::new(RdbType::Stream3, Compress::AsServer);
+    let mut encoder = Encoder::new(RdbType::Stream3, Compress::AsServer).unwrap();
     walk_into(RdbType::Stream3, HOLES, &mut encoder).unwrap();
     let mut written = Vec::new();
     encoder.finish(&mut written).unwrap();
@@ -559,7 +559,7 @@ fn entries_of_more_fields_than_are_kept_have_all_of_them() {
 #[test]
 fn a_node_ends_where_the_server_ends_it() {
     let nodes = |count: u64, value: &[u8]| {
-        let mut encoder = StreamEncoder::new(RdbType::Stream3, Compress::Never);
+        let mut encoder = Encoder::new(RdbType::Stream3, Compress::Never).unwrap();
         encoder.begin(DataType::Stream, None).unwrap();
         for seq in 0..count {
             let id = StreamId { ms: 1, seq };

@@ -87,7 +87,7 @@ impl StreamEncoder {
         Ok(())
     }
 
-    fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.meta = StreamMeta::default();
         self.length = 0;
         self.nodes.clear();

@@ -6,7 +6,8 @@ use super::{Told, sound, told};
 use crate::bytes::Element;
 use crate::error::Result;
 use crate::rdb::string::Compress;
-use crate::rdb::value::stream::{StreamEncoder, extent};
+use crate::rdb::value::Encoder;
+use crate::rdb::value::stream::extent;
 use crate::record::value::{StreamEvent, StreamMeta};
 use crate::record::{DataType, RdbType, StreamId, ValueVisitor};
 
@@ -166,7 +167,7 @@ proptest! {
             let mut expected = Told::default();
             content.tell(rdb_type, &mut expected).unwrap();
             for compress in [Compress::Never, Compress::AsServer] {
-                let mut encoder = StreamEncoder::new(rdb_type, compress);
+                let mut encoder = Encoder::new(rdb_type, compress).unwrap();
                 let mut written = Vec::new();
                 // Twice, so that nothing may be left over from the first.
                 for _ in 0..2 {
