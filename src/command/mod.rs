@@ -112,6 +112,12 @@ impl CommandSpec {
         signature.is_some_and(|signature| signature.flags.has(Flag::Write))
     }
 
+    /// Whether there is a server on which it may have so many arguments, counted with the name.
+    #[inline]
+    pub fn accepted_by_any(&self, argc: u64) -> bool {
+        self.signatures.iter().flatten().any(|s| s.accepts(argc))
+    }
+
     /// Its subcommands, sorted by name, whichever server knows them. Redis 6.2 tells of none.
     pub fn subcommands(&self) -> &[CommandSpec] {
         &self.subcommands

@@ -457,7 +457,7 @@ fn verdict(report: &CheckReport, paint: Paint) -> String {
     let name = match report.verdict {
         Verdict::Loads if report.findings.warnings() > 0 => paint.doubtful(name),
         Verdict::Loads => paint.good(name),
-        Verdict::Refused => paint.bad(name),
+        Verdict::LoadsTruncated | Verdict::Refused | Verdict::Crashes => paint.bad(name),
         Verdict::Unknown => paint.doubtful(name),
     };
     let mut out = format!("verdict: {name}");
