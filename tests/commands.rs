@@ -256,7 +256,8 @@ fn every_target_can_be_judged_for() {
         assert!(command::lookup(b"set").is_some_and(|set| set.is_write_on(like)));
     }
     for kind in ServerKind::ALL {
-        let like: Like = kind.id().parse().expect(kind.id());
+        let id = kind.id();
+        let like: Like = id.parse().expect(id);
         assert_eq!(like.line(), line(kind));
         assert!(like.is_sampled());
     }

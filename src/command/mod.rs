@@ -21,9 +21,6 @@ mod flags;
 mod like;
 mod table;
 
-use std::iter::StepBy;
-use std::ops::RangeInclusive;
-
 pub use flags::{Flag, Flags};
 pub use like::{Like, NotAServer, ServerLine, Version};
 
@@ -197,7 +194,7 @@ impl Signature {
     }
 
     /// Where the keys of fixed position are, among so many arguments counted with the name.
-    pub fn keys(&self, argc: u64) -> StepBy<RangeInclusive<u64>> {
+    pub fn keys(&self, argc: u64) -> impl Iterator<Item = u64> {
         let step = usize::try_from(self.step).unwrap_or(1).max(1);
         let end = argc.saturating_sub(1);
         let keys = u64::try_from(self.first_key)
@@ -210,8 +207,7 @@ impl Signature {
                 };
                 Some(first..=last)
             });
-        // An empty range, where there are none.
-        keys.unwrap_or(1..=0).step_by(step)
+        keys.into_iter().flatten().step_by(step)
     }
 }
 
