@@ -172,7 +172,10 @@ fn plain(input: &[u8]) -> Option<(&[u8], Command<'_>)> {
     for n in 0..argc {
         let (len, data) = header(rest, b'$')?;
         let (bytes, after) = data.split_at_checked(len)?;
-        rest = after.strip_prefix(b"\r\n")?;
+        let [b'\r', b'\n', after @ ..] = after else {
+            return None;
+        };
+        rest = after;
         if n == 0 {
             name = bytes;
         }
@@ -212,7 +215,10 @@ fn header(input: &[u8], mark: u8) -> Option<(usize, &[u8])> {
             return None;
         }
     }
-    (digits > 0).then_some((number, rest.strip_prefix(b"\r\n")?))
+    match rest {
+        [b'\r', b'\n', rest @ ..] if digits > 0 => Some((number, rest)),
+        _ => None,
+    }
 }
 
 /// Anything that [`plain`] does not take.

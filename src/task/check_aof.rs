@@ -8,7 +8,7 @@ use crate::aof::resync::{Known, Names};
 use crate::bytes::Problem;
 use crate::command::{self, Like};
 use crate::error::{Error, Hint, Place, Result, What};
-use crate::io::source::{Content, OpenOptions, Source};
+use crate::io::source::{Behind, Content, OpenOptions, Source};
 use crate::report::aof::{AofReport, LogTally};
 use crate::report::check::Verdict;
 use crate::report::finding::{Finding, Findings, Severity};
@@ -18,6 +18,9 @@ use crate::task::{InputPath, Run, open};
 
 /// Names that no server knows are counted apart up to so many.
 const NAMES_LISTED: usize = 1000;
+
+/// Bytes between two words on how far a log is read.
+const TELL_EVERY: u64 = 8 << 20;
 
 /// What to check.
 #[derive(Clone, Copy, Debug, Default)]
@@ -45,7 +48,11 @@ pub fn check_aof(input: &InputPath, options: AofOptions, run: &Run<'_>) -> Resul
     let Content::Map(map) = &content else {
         return Err(Error::limit("the input could not be held"));
     };
-    let mut report = check_bytes(origin.name(), map, options, run)?;
+    let mut behind = Behind::new(Some(map));
+    let mut report = check(origin.name(), map, options, run, |offset| {
+        behind.reach(offset);
+        run.progress.at(offset);
+    })?;
     report.compressed = origin.codec().map(|codec| codec.name());
     Ok(report)
 }
@@ -59,6 +66,17 @@ pub fn check_bytes(
     data: &[u8],
     options: AofOptions,
     run: &Run<'_>,
+) -> Result<AofReport> {
+    check(name, data, options, run, |_| ())
+}
+
+/// The same; `reached` is told now and then how far the log is read.
+fn check(
+    name: &str,
+    data: &[u8],
+    options: AofOptions,
+    run: &Run<'_>,
+    reached: impl FnMut(u64),
 ) -> Result<AofReport> {
     let mut preamble = None;
     let mut start = 0;
@@ -78,7 +96,7 @@ pub fn check_bytes(
     // Where the preamble's end is not known, nobody knows where the commands begin.
     let log = log.filter(|_| whole).unwrap_or_default();
     let mut walk = Walk::new(start);
-    walk.all(log);
+    walk.all(log, reached);
     walk.tally.names = walk.used.names();
     let like = options
         .like
@@ -183,10 +201,15 @@ impl Walk {
         }
     }
 
-    fn all(&mut self, log: &[u8]) {
+    fn all(&mut self, log: &[u8], mut reached: impl FnMut(u64)) {
         let mut reader = LogReader::new(log, &AnyServer);
+        let mut told = self.start;
         while let Some((at, event)) = reader.next() {
             let at = self.start + at as u64;
+            if at >= told + TELL_EVERY {
+                reached(at);
+                told = at;
+            }
             match event {
                 Event::Command(command) => self.command(at, &command),
                 Event::Annotation(text) => self.annotation(at, text),
