@@ -2,10 +2,11 @@
 //!
 //! Modules have levels; each imports only from lower ones:
 //! [`bytes`] and [`error`] (0), [`io`] (1), [`encoding`] (2), [`record`] (3), [`rdb`] (4),
-//! [`report`] (8), [`task`] (9), [`cli`] (10).
+//! [`aof`] (5), [`report`] (8), [`task`] (9), [`cli`] (10).
 #![deny(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
+pub mod aof;
 pub mod bytes;
 pub mod cli;
 pub mod encoding;
