@@ -283,7 +283,10 @@ pub struct Unwritable {
 impl fmt::Display for Unwritable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = crate::error::printable(&self.name);
-        write!(f, "the line of \"{name}\" would be longer than a server reads")
+        write!(
+            f,
+            "the line of \"{name}\" would be longer than a server reads"
+        )
     }
 }
 
@@ -571,7 +574,8 @@ impl PartialEq for FileEntry {
             comments,
             line: _,
         } = self;
-        (name, seq, role, start_offset) == (&other.name, &other.seq, &other.role, &other.start_offset)
+        (name, seq, role, start_offset)
+            == (&other.name, &other.seq, &other.role, &other.start_offset)
             && (end_offset, others, comments) == (&other.end_offset, &other.others, &other.comments)
     }
 }
@@ -610,8 +614,8 @@ fn take_line(rest: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// Takes the blanks around it that servers take (`sdstrim`).
 fn trim(mut line: &[u8]) -> &[u8] {
-    while let [b' ' | b'\t' | b'\r' | b'\n', inner @ ..] | [inner @ .., b' ' | b'\t' | b'\r' | b'\n'] =
-        line
+    while let [b' ' | b'\t' | b'\r' | b'\n', inner @ ..]
+    | [inner @ .., b' ' | b'\t' | b'\r' | b'\n'] = line
     {
         line = inner;
     }
