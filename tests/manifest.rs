@@ -206,8 +206,11 @@ fn shown(text: &[u8]) -> String {
 /// What a checker or a server says of a manifest, with our words in the same form.
 fn complaint(fault: &ManifestFault) -> String {
     if fault.problem.shows_line() {
-        let text = String::from_utf8_lossy(&fault.text);
-        format!("{}|>>> '{text}'|{}", fault.line, fault.problem.reason())
+        let mut text = [b">>> '", &fault.text[..], b"'"].concat();
+        // A message in the log has 1023 bytes at most.
+        text.truncate(1023);
+        let text = String::from_utf8_lossy(&text);
+        format!("{}|{text}|{}", fault.line, fault.problem.reason())
     } else {
         fault.problem.reason().to_owned()
     }
@@ -217,12 +220,9 @@ fn complaint(fault: &ManifestFault) -> String {
 fn complaint_in(output: &str) -> Option<String> {
     let (_, output) = output.split_once("*** FATAL AOF MANIFEST FILE ERROR ***")?;
     // Each line has its process and time before it: `77:C 21 Nov 2026 09:37:34.409 # `.
-    let mut said = output.split(" # ").skip(1).map(|said| {
-        let end = said
-            .rfind("\n\n")
-            .or(said.rfind('\n'))
-            .unwrap_or(said.len());
-        said[..end].to_owned()
+    let mut said = output.split('\n').filter_map(|line| {
+        let mut words = line.splitn(7, ' ');
+        (words.nth(5) == Some("#")).then(|| words.next().unwrap_or_default().to_owned())
     });
     let first = said.next()?;
     match first.strip_prefix("Reading the manifest file, at line ") {
@@ -243,8 +243,6 @@ fn judge(kind: ServerKind, folder: &Path, text: &[u8]) -> Result<Option<Manifest
     let manifest = match Manifest::parse_as(text, dialect(kind)) {
         Ok(manifest) => manifest,
         Err(fault) if said.as_ref() == Some(&complaint(&fault)) => return Ok(None),
-        // A line in the log has 1023 bytes at most.
-        Err(fault) if fault.text.len() > 1000 && said.is_some() => return Ok(None),
         Err(fault) => return Err(format!("we: {}, the checker: {said:?}", complaint(&fault))),
     };
     if let Some(said) = said {
