@@ -1,8 +1,9 @@
 //! The hot parts, one at a time: `cargo bench`.
 
-use divan::counter::BytesCount;
+use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
 use redkit::bytes::Element;
+use redkit::command::{self, Like, ServerLine};
 use redkit::encoding::listpack::{Listpack, ListpackWriter};
 use redkit::encoding::{crc64, lzf};
 use redkit::error::Result;
@@ -162,5 +163,70 @@ fn json_string(bencher: Bencher<'_, '_>) {
         .bench_local(|| {
             text.truncate(0);
             text.string_bytes(black_box(&document));
+        });
+}
+
+/// Names as they stand in logs, in an order that a processor does not learn, and such as are none.
+fn names() -> Vec<&'static [u8]> {
+    let names = [
+        "SET",
+        "set",
+        "DEL",
+        "HSET",
+        "hset",
+        "RPUSH",
+        "SADD",
+        "ZADD",
+        "PEXPIREAT",
+        "SELECT",
+        "INCR",
+        "XADD",
+        "LPOP",
+        "UNLINK",
+        "HINCRBY",
+        "zremrangebyscore",
+        "MULTI",
+        "EXEC",
+        "Expire",
+        "LPUSH",
+        "JSON.SET",
+        "user:1",
+        "GEOSEARCHSTORE",
+        "hpexpireat",
+        "GEORADIUSBYMEMBER_RO",
+    ];
+    let mut state = 1_u64;
+    let mut next = || {
+        state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+        usize::try_from(state >> 33).expect("31 bits")
+    };
+    (0..4096)
+        .map(|_| names[next() % names.len()].as_bytes())
+        .collect()
+}
+
+#[divan::bench]
+fn command_lookup(bencher: Bencher<'_, '_>) {
+    let names = names();
+    let like = Like::from(ServerLine::Redis82);
+    bencher
+        .counter(ItemsCount::new(names.len()))
+        .bench_local(|| {
+            let found = black_box(&names).iter().filter(|name| {
+                let signature = command::lookup(name).and_then(|spec| spec.on(like));
+                signature.is_some_and(|signature| signature.accepts(black_box(3)))
+            });
+            found.count()
+        });
+}
+
+#[divan::bench]
+fn command_lookup_of_one_name(bencher: Bencher<'_, '_>) {
+    let names = vec![&b"SET"[..]; 4096];
+    bencher
+        .counter(ItemsCount::new(names.len()))
+        .bench_local(|| {
+            let names = black_box(&names).iter();
+            names.filter(|name| command::lookup(name).is_some()).count()
         });
 }

@@ -36,6 +36,7 @@ Register-ArgumentCompleter -Native -CommandName 'redkit' -ScriptBlock {
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print the version')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print the version')
             [CompletionResult]::new('check-rdb', 'check-rdb', [CompletionResultType]::ParameterValue, 'Check snapshots: structure, every value, checksum, who can load them')
+            [CompletionResult]::new('check-aof', 'check-aof', [CompletionResultType]::ParameterValue, 'Check logs: every command, what is damaged, what a server makes of it')
             [CompletionResult]::new('dump-to-json', 'dump-to-json', [CompletionResultType]::ParameterValue, 'Write snapshots as JSON: every key with its value, one object a line')
             [CompletionResult]::new('get', 'get', [CompletionResultType]::ParameterValue, 'Write one key as JSON')
             [CompletionResult]::new('info', 'info', [CompletionResultType]::ParameterValue, 'Show what the header of a snapshot says, in milliseconds')
@@ -56,6 +57,26 @@ Register-ArgumentCompleter -Native -CommandName 'redkit' -ScriptBlock {
             [CompletionResult]::new('--ignore-checksum', '--ignore-checksum', [CompletionResultType]::ParameterName, 'Judge the structure alone and leave the checksum aside')
             [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Warnings make the exit status 1 as well')
             [CompletionResult]::new('--fix', '--fix', [CompletionResultType]::ParameterName, 'There is none: a snapshot is not mended in place')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say only what is wrong')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say only what is wrong')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more: how much was read in which time')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more: how much was read in which time')
+            [CompletionResult]::new('--no-progress', '--no-progress', [CompletionResultType]::ParameterName, 'Do not show a progress bar')
+            [CompletionResult]::new('--no-mmap', '--no-mmap', [CompletionResultType]::ParameterName, 'Read files instead of mapping them into memory')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help: short with -h, all of it with --help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help: short with -h, all of it with --help')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print the version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print the version')
+            break
+        }
+        'redkit;check-aof' {
+            [CompletionResult]::new('--like', '--like', [CompletionResultType]::ParameterName, 'The server to judge for, as redis-7.0 or valkey-9.1.2')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, '`text` for people, or `json`: an object a line for each input')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours: auto, always, never')
+            [CompletionResult]::new('--threads', '--threads', [CompletionResultType]::ParameterName, 'Threads that decode [default: one a processor]')
+            [CompletionResult]::new('--max-memory', '--max-memory', [CompletionResultType]::ParameterName, 'Memory to use at most, as in 512MiB or 2GB [default: three quarters of what there is]')
+            [CompletionResult]::new('--max-spool', '--max-spool', [CompletionResultType]::ParameterName, 'Room in temporary files to use at most [default: 10GiB]')
+            [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Warnings make the exit status 1 as well')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say only what is wrong')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say only what is wrong')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more: how much was read in which time')
@@ -207,6 +228,7 @@ Register-ArgumentCompleter -Native -CommandName 'redkit' -ScriptBlock {
         }
         'redkit;help' {
             [CompletionResult]::new('check-rdb', 'check-rdb', [CompletionResultType]::ParameterValue, 'Check snapshots: structure, every value, checksum, who can load them')
+            [CompletionResult]::new('check-aof', 'check-aof', [CompletionResultType]::ParameterValue, 'Check logs: every command, what is damaged, what a server makes of it')
             [CompletionResult]::new('dump-to-json', 'dump-to-json', [CompletionResultType]::ParameterValue, 'Write snapshots as JSON: every key with its value, one object a line')
             [CompletionResult]::new('get', 'get', [CompletionResultType]::ParameterValue, 'Write one key as JSON')
             [CompletionResult]::new('info', 'info', [CompletionResultType]::ParameterValue, 'Show what the header of a snapshot says, in milliseconds')
@@ -217,6 +239,9 @@ Register-ArgumentCompleter -Native -CommandName 'redkit' -ScriptBlock {
             break
         }
         'redkit;help;check-rdb' {
+            break
+        }
+        'redkit;help;check-aof' {
             break
         }
         'redkit;help;dump-to-json' {

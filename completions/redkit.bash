@@ -16,6 +16,9 @@ _redkit() {
             ",$1")
                 cmd="redkit"
                 ;;
+            redkit,check-aof)
+                cmd="redkit__subcmd__check__subcmd__aof"
+                ;;
             redkit,check-rdb)
                 cmd="redkit__subcmd__check__subcmd__rdb"
                 ;;
@@ -39,6 +42,9 @@ _redkit() {
                 ;;
             redkit,man)
                 cmd="redkit__subcmd__man"
+                ;;
+            redkit__subcmd__help,check-aof)
+                cmd="redkit__subcmd__help__subcmd__check__subcmd__aof"
                 ;;
             redkit__subcmd__help,check-rdb)
                 cmd="redkit__subcmd__help__subcmd__check__subcmd__rdb"
@@ -71,12 +77,50 @@ _redkit() {
 
     case "${cmd}" in
         redkit)
-            opts="-q -v -h -V --quiet --verbose --color --threads --no-progress --no-mmap --max-memory --max-spool --help --version check-rdb dump-to-json get info explain completions man help"
+            opts="-q -v -h -V --quiet --verbose --color --threads --no-progress --no-mmap --max-memory --max-spool --help --version check-rdb check-aof dump-to-json get info explain completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --threads)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-spool)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        redkit__subcmd__check__subcmd__aof)
+            opts="-q -v -h -V --like --strict --format --quiet --verbose --color --threads --no-progress --no-mmap --max-memory --max-spool --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --like)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
@@ -275,7 +319,7 @@ _redkit() {
             return 0
             ;;
         redkit__subcmd__explain)
-            opts="-q -v -h -V --format --quiet --verbose --color --threads --no-progress --no-mmap --max-memory --max-spool --help --version array-order array-tag blob-count blob-end blob-entry blob-groups blob-size blob-trailing hash-field-expiry hash-field-order hash-template intset-order intset-width listpack-backlen module-aux module-opcode quicklist-container quicklist-plain-empty rdb-bad-database rdb-bad-length rdb-bad-lzf rdb-bad-run rdb-bad-string rdb-checksum rdb-duplicate-key rdb-duplicate-member rdb-empty rdb-empty-blob rdb-empty-collection rdb-future-version rdb-magic rdb-malformed rdb-refused-type rdb-text rdb-trailing-bytes rdb-truncated rdb-unknown-type rdb-unreadable-type rdb-version slot-import stream-flags stream-last-id stream-length stream-names stream-node stream-node-empty stream-node-key stream-node-twice stream-order stream-pending stream-record-count ziplist-prevlen ziplist-tail zset-order zset-score-nan zset-score-text"
+            opts="-q -v -h -V --format --quiet --verbose --color --threads --no-progress --no-mmap --max-memory --max-spool --help --version aof-arity aof-format aof-lax-form aof-length aof-nested-multi aof-open-multi aof-stray-exec aof-truncated array-order array-tag blob-count blob-end blob-entry blob-groups blob-size blob-trailing hash-field-expiry hash-field-order hash-template intset-order intset-width listpack-backlen module-aux module-opcode quicklist-container quicklist-plain-empty rdb-bad-database rdb-bad-length rdb-bad-lzf rdb-bad-run rdb-bad-string rdb-checksum rdb-duplicate-key rdb-duplicate-member rdb-empty rdb-empty-blob rdb-empty-collection rdb-future-version rdb-magic rdb-malformed rdb-refused-type rdb-text rdb-trailing-bytes rdb-truncated rdb-unknown-type rdb-unreadable-type rdb-version slot-import stream-flags stream-last-id stream-length stream-names stream-node stream-node-empty stream-node-key stream-node-twice stream-order stream-pending stream-record-count unknown-command ziplist-prevlen ziplist-tail zset-order zset-score-nan zset-score-text"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -363,8 +407,22 @@ _redkit() {
             return 0
             ;;
         redkit__subcmd__help)
-            opts="check-rdb dump-to-json get info explain completions man help"
+            opts="check-rdb check-aof dump-to-json get info explain completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        redkit__subcmd__help__subcmd__check__subcmd__aof)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

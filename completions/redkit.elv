@@ -33,6 +33,7 @@ set edit:completion:arg-completer[redkit] = {|@words|
             cand -V 'Print the version'
             cand --version 'Print the version'
             cand check-rdb 'Check snapshots: structure, every value, checksum, who can load them'
+            cand check-aof 'Check logs: every command, what is damaged, what a server makes of it'
             cand dump-to-json 'Write snapshots as JSON: every key with its value, one object a line'
             cand get 'Write one key as JSON'
             cand info 'Show what the header of a snapshot says, in milliseconds'
@@ -52,6 +53,25 @@ set edit:completion:arg-completer[redkit] = {|@words|
             cand --ignore-checksum 'Judge the structure alone and leave the checksum aside'
             cand --strict 'Warnings make the exit status 1 as well'
             cand --fix 'There is none: a snapshot is not mended in place'
+            cand -q 'Say only what is wrong'
+            cand --quiet 'Say only what is wrong'
+            cand -v 'Say more: how much was read in which time'
+            cand --verbose 'Say more: how much was read in which time'
+            cand --no-progress 'Do not show a progress bar'
+            cand --no-mmap 'Read files instead of mapping them into memory'
+            cand -h 'Print help: short with -h, all of it with --help'
+            cand --help 'Print help: short with -h, all of it with --help'
+            cand -V 'Print the version'
+            cand --version 'Print the version'
+        }
+        &'redkit;check-aof'= {
+            cand --like 'The server to judge for, as redis-7.0 or valkey-9.1.2'
+            cand --format '`text` for people, or `json`: an object a line for each input'
+            cand --color 'When to use colours: auto, always, never'
+            cand --threads 'Threads that decode [default: one a processor]'
+            cand --max-memory 'Memory to use at most, as in 512MiB or 2GB [default: three quarters of what there is]'
+            cand --max-spool 'Room in temporary files to use at most [default: 10GiB]'
+            cand --strict 'Warnings make the exit status 1 as well'
             cand -q 'Say only what is wrong'
             cand --quiet 'Say only what is wrong'
             cand -v 'Say more: how much was read in which time'
@@ -196,6 +216,7 @@ set edit:completion:arg-completer[redkit] = {|@words|
         }
         &'redkit;help'= {
             cand check-rdb 'Check snapshots: structure, every value, checksum, who can load them'
+            cand check-aof 'Check logs: every command, what is damaged, what a server makes of it'
             cand dump-to-json 'Write snapshots as JSON: every key with its value, one object a line'
             cand get 'Write one key as JSON'
             cand info 'Show what the header of a snapshot says, in milliseconds'
@@ -205,6 +226,8 @@ set edit:completion:arg-completer[redkit] = {|@words|
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'redkit;help;check-rdb'= {
+        }
+        &'redkit;help;check-aof'= {
         }
         &'redkit;help;dump-to-json'= {
         }

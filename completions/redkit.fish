@@ -37,6 +37,7 @@ complete -c redkit -n "__fish_redkit_needs_command" -l no-mmap -d 'Read files in
 complete -c redkit -n "__fish_redkit_needs_command" -s h -l help -d 'Print help: short with -h, all of it with --help'
 complete -c redkit -n "__fish_redkit_needs_command" -s V -l version -d 'Print the version'
 complete -c redkit -n "__fish_redkit_needs_command" -f -a "check-rdb" -d 'Check snapshots: structure, every value, checksum, who can load them'
+complete -c redkit -n "__fish_redkit_needs_command" -f -a "check-aof" -d 'Check logs: every command, what is damaged, what a server makes of it'
 complete -c redkit -n "__fish_redkit_needs_command" -f -a "dump-to-json" -d 'Write snapshots as JSON: every key with its value, one object a line'
 complete -c redkit -n "__fish_redkit_needs_command" -f -a "get" -d 'Write one key as JSON'
 complete -c redkit -n "__fish_redkit_needs_command" -f -a "info" -d 'Show what the header of a snapshot says, in milliseconds'
@@ -63,6 +64,22 @@ complete -c redkit -n "__fish_redkit_using_subcommand check-rdb" -l no-progress 
 complete -c redkit -n "__fish_redkit_using_subcommand check-rdb" -l no-mmap -d 'Read files instead of mapping them into memory'
 complete -c redkit -n "__fish_redkit_using_subcommand check-rdb" -s h -l help -d 'Print help: short with -h, all of it with --help'
 complete -c redkit -n "__fish_redkit_using_subcommand check-rdb" -s V -l version -d 'Print the version'
+complete -c redkit -n "__fish_redkit_using_subcommand check-aof" -l like -d 'The server to judge for, as redis-7.0 or valkey-9.1.2' -r
+complete -c redkit -n "__fish_redkit_using_subcommand check-aof" -l format -d '`text` for people, or `json`: an object a line for each input' -r -f -a "text\t'For people'
+json\t'For programs'"
+complete -c redkit -n "__fish_redkit_using_subcommand check-aof" -l color -d 'When to use colours: auto, always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c redkit -n "__fish_redkit_using_subcommand check-aof" -l threads -d 'Threads that decode [default: one a processor]' -r
+complete -c redkit -n "__fish_redkit_using_subcommand check-aof" -l max-memory -d 'Memory to use at most, as in 512MiB or 2GB [default: three quarters of what there is]' -r
+complete -c redkit -n "__fish_redkit_using_subcommand check-aof" -l max-spool -d 'Room in temporary files to use at most [default: 10GiB]' -r
+complete -c redkit -n "__fish_redkit_using_subcommand check-aof" -l strict -d 'Warnings make the exit status 1 as well'
+complete -c redkit -n "__fish_redkit_using_subcommand check-aof" -s q -l quiet -d 'Say only what is wrong'
+complete -c redkit -n "__fish_redkit_using_subcommand check-aof" -s v -l verbose -d 'Say more: how much was read in which time'
+complete -c redkit -n "__fish_redkit_using_subcommand check-aof" -l no-progress -d 'Do not show a progress bar'
+complete -c redkit -n "__fish_redkit_using_subcommand check-aof" -l no-mmap -d 'Read files instead of mapping them into memory'
+complete -c redkit -n "__fish_redkit_using_subcommand check-aof" -s h -l help -d 'Print help: short with -h, all of it with --help'
+complete -c redkit -n "__fish_redkit_using_subcommand check-aof" -s V -l version -d 'Print the version'
 complete -c redkit -n "__fish_redkit_using_subcommand dump-to-json" -l format -d '`ndjson`, an object a line, or `json`, one document for each input' -r -f -a "ndjson\t''
 json\t''"
 complete -c redkit -n "__fish_redkit_using_subcommand dump-to-json" -l select -d 'What of a key: all, keys, meta, values' -r -f -a "all\t''
@@ -195,11 +212,12 @@ complete -c redkit -n "__fish_redkit_using_subcommand man" -l no-progress -d 'Do
 complete -c redkit -n "__fish_redkit_using_subcommand man" -l no-mmap -d 'Read files instead of mapping them into memory'
 complete -c redkit -n "__fish_redkit_using_subcommand man" -s h -l help -d 'Print help: short with -h, all of it with --help'
 complete -c redkit -n "__fish_redkit_using_subcommand man" -s V -l version -d 'Print the version'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb dump-to-json get info explain completions man help" -f -a "check-rdb" -d 'Check snapshots: structure, every value, checksum, who can load them'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb dump-to-json get info explain completions man help" -f -a "dump-to-json" -d 'Write snapshots as JSON: every key with its value, one object a line'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb dump-to-json get info explain completions man help" -f -a "get" -d 'Write one key as JSON'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb dump-to-json get info explain completions man help" -f -a "info" -d 'Show what the header of a snapshot says, in milliseconds'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb dump-to-json get info explain completions man help" -f -a "explain" -d 'Explain a finding: what it means, an example, what to do'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb dump-to-json get info explain completions man help" -f -a "completions" -d 'Print the completion script for a shell'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb dump-to-json get info explain completions man help" -f -a "man" -d 'Write the man pages into a directory'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb dump-to-json get info explain completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json get info explain completions man help" -f -a "check-rdb" -d 'Check snapshots: structure, every value, checksum, who can load them'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json get info explain completions man help" -f -a "check-aof" -d 'Check logs: every command, what is damaged, what a server makes of it'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json get info explain completions man help" -f -a "dump-to-json" -d 'Write snapshots as JSON: every key with its value, one object a line'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json get info explain completions man help" -f -a "get" -d 'Write one key as JSON'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json get info explain completions man help" -f -a "info" -d 'Show what the header of a snapshot says, in milliseconds'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json get info explain completions man help" -f -a "explain" -d 'Explain a finding: what it means, an example, what to do'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json get info explain completions man help" -f -a "completions" -d 'Print the completion script for a shell'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json get info explain completions man help" -f -a "man" -d 'Write the man pages into a directory'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json get info explain completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

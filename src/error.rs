@@ -120,6 +120,8 @@ pub enum What {
     Function,
     /// A module's record outside the keys.
     ModuleAux,
+    /// A command of a log.
+    Command,
     /// The checksum.
     Checksum,
     /// A hash template.
@@ -138,6 +140,7 @@ impl What {
             What::Value => "the value",
             What::Function => "a function library",
             What::ModuleAux => "a module's AUX record",
+            What::Command => "a command",
             What::Checksum => "the checksum",
             What::Template => "a hash template",
         }

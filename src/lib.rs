@@ -1,14 +1,15 @@
 //! Offline toolkit for the persistence files of Redis and Valkey: one parser, many uses.
 //!
 //! Modules have levels; each imports only from lower ones:
-//! [`bytes`] and [`error`] (0), [`io`] (1), [`encoding`] (2), [`record`] (3), [`rdb`] (4),
-//! [`aof`] (5), [`report`] (8), [`task`] (9), [`cli`] (10).
+//! [`bytes`] and [`error`] (0), [`io`] (1), [`encoding`] (2), [`command`] and [`record`] (3),
+//! [`rdb`] (4), [`aof`] (5), [`report`] (8), [`task`] (9), [`cli`] (10).
 #![deny(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 pub mod aof;
 pub mod bytes;
 pub mod cli;
+pub mod command;
 pub mod encoding;
 pub mod error;
 pub mod io;

@@ -16,7 +16,7 @@ fn every_report_is_as_published() {
     let mut inputs = vec![root.join("none.rdb"), root.clone()];
     find(&root, &mut inputs);
     let mut codes = Vec::new();
-    for command in ["check-rdb", "info"] {
+    for command in ["check-rdb", "check-aof", "info"] {
         let output = Command::new(env!("CARGO_BIN_EXE_redkit"))
             .args([command, "--format", "json"])
             .args(&inputs)

@@ -217,6 +217,28 @@ problems! {
     ArrayOrder = "array-order", "array indexes do not ascend";
     /// A slot import job whose name is not 40 bytes.
     SlotImportName { len: u64 } = "slot-import", "a slot import's name has {} bytes, not 40", len;
+    /// Neither a command nor an annotation begins here.
+    AofFormat { found: u8 } = "aof-format", "a command begins with \"*\", here stands {:?}", char::from(found);
+    /// An argument does not begin with `$`.
+    AofArgument { found: u8 } = "aof-format", "an argument begins with \"$\", here stands {:?}", char::from(found);
+    /// A command has at least its name.
+    AofCount { found: i64 } = "aof-format", "a command of {} arguments", found;
+    /// A length below zero.
+    AofLength { found: i64 } = "aof-length", "an argument of {} bytes", found;
+    /// The log ends inside a command.
+    AofCut { missing: u64 } = "aof-truncated", "the log ends inside a command, at least {} more {} expected", missing, if missing == 1 { "byte was" } else { "bytes were" };
+    /// The log ends inside a transaction.
+    AofOpenMulti = "aof-open-multi", "the transaction that begins here has no EXEC";
+    /// EXEC outside a transaction.
+    AofStrayExec = "aof-stray-exec", "an EXEC without its MULTI";
+    /// MULTI inside a transaction.
+    AofNestedMulti = "aof-nested-multi", "a MULTI inside a transaction";
+    /// A command that no server at hand knows.
+    AofUnknownCommand = "unknown-command", "no server knows a command of this name";
+    /// A command with too many or too few arguments.
+    AofArity { found: u64 } = "aof-arity", "the command does not take {} arguments", found;
+    /// A command in a form that loads and that no server writes.
+    AofLax = "aof-lax-form", "the command's form is not the one that servers write: they load it, their checker refuses it";
     /// Text of a known form that does not read.
     Text = "rdb-text", "the text is not of the form that stands here";
 }

@@ -78,6 +78,7 @@ impl CheckRdb {
             ignore_checksum: self.ignore_checksum,
             first: self.first,
             duplicates: self.duplicates,
+            followed: false,
         };
         let inputs = self.inputs.all()?;
         let format = self.report.format;
@@ -106,7 +107,7 @@ impl CheckRdb {
         match report.verdict {
             Verdict::Loads if self.strict && report.findings.warnings() > 0 => Exit::Damage,
             Verdict::Loads => Exit::Done,
-            Verdict::Refused => Exit::Damage,
+            Verdict::LoadsTruncated | Verdict::Refused | Verdict::Crashes => Exit::Damage,
             Verdict::Unknown => Exit::Unsupported,
         }
     }

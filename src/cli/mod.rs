@@ -4,6 +4,7 @@
 //! says where to report it.
 
 mod args;
+mod check_aof;
 mod check_rdb;
 mod completions;
 mod dump_to_json;
@@ -109,10 +110,11 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Check and read the snapshots of Redis and Valkey, without a server
+/// Check and read the snapshots and logs of Redis and Valkey, without a server
 ///
-/// redkit works on RDB files, the snapshots of Redis, Valkey, KeyDB and Dragonfly. It needs no
-/// server and opens no network connection. Inputs are only ever read.
+/// redkit works on RDB files, the snapshots of Redis, Valkey, KeyDB and Dragonfly, and on AOFs, the
+/// logs of Redis and Valkey. It needs no server and opens no network connection. Inputs are only
+/// ever read.
 ///
 /// A PATH may be compressed by gzip, zstd, lz4 or xz; `-` is the standard input. What a file is,
 /// its content decides, never its name.
@@ -138,6 +140,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     CheckRdb(check_rdb::CheckRdb),
+    CheckAof(check_aof::CheckAof),
     DumpToJson(dump_to_json::DumpToJson),
     Get(get::Get),
     Info(info::Info),
@@ -175,6 +178,7 @@ fn parse_and_run(args: &[OsString]) -> Exit {
     let words = Words::new(&common);
     let done = match command {
         Command::CheckRdb(command) => command.run(&common, &words),
+        Command::CheckAof(command) => command.run(&common, &words),
         Command::DumpToJson(command) => command.run(&common, &words),
         Command::Get(command) => command.run(&common, &words),
         Command::Info(command) => command.run(&common, &words),
@@ -243,6 +247,7 @@ fn overview() -> String {
         "\
 Examples:
   redkit check-rdb dump.rdb               Is it sound, and who can load it?
+  redkit check-aof appendonly.aof         Will the server start, and what does it lose?
   redkit dump-to-json dump.rdb.gz | jq    Every key with its value, a line each
   redkit get dump.rdb user:1000           One key
   redkit explain rdb-checksum             What a finding means

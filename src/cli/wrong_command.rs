@@ -30,6 +30,9 @@ pub(super) fn advice(error: &clap::Error) -> Option<String> {
     let missing = format!("a command is missing before {name}");
     Some(match kind {
         Ok(Kind::Rdb) => commands(&format!("{missing}, which is an RDB file"), &name),
+        Ok(Kind::Aof) => {
+            format!("{missing}, which is an AOF\n  hint: `redkit check-aof {name}` checks it")
+        }
         Ok(Kind::Empty | Kind::Unknown) | Err(_) => commands(&missing, &name),
         Ok(kind) => format!(
             "{missing}, which is {}: no command reads one yet",

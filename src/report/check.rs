@@ -10,8 +10,12 @@ use crate::report::finding::Findings;
 pub enum Verdict {
     /// It loads.
     Loads,
+    /// It loads what stands before a place, and cuts off the rest.
+    LoadsTruncated,
     /// It is refused.
     Refused,
+    /// The server crashes on it.
+    Crashes,
     /// It cannot be judged: the format is newer than this program.
     Unknown,
 }
@@ -21,7 +25,9 @@ impl Verdict {
     pub fn name(self) -> &'static str {
         match self {
             Verdict::Loads => "loads",
+            Verdict::LoadsTruncated => "loads-truncated",
             Verdict::Refused => "refused",
+            Verdict::Crashes => "crashes",
             Verdict::Unknown => "unknown",
         }
     }

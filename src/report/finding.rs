@@ -79,7 +79,10 @@ pub fn severity(problem: Problem) -> Severity {
         | Problem::StreamLastId
         | Problem::ScoreOrder
         | Problem::ScoreText
-        | Problem::ArrayOrder => Severity::Warning,
+        | Problem::ArrayOrder
+        | Problem::AofLax
+        | Problem::AofNestedMulti
+        | Problem::AofStrayExec => Severity::Warning,
         _ => Severity::Error,
     }
 }

@@ -47,6 +47,80 @@ pub fn markdown() -> String {
 /// Every explanation, sorted by code.
 pub const DOCS: &[FindingDoc] = &[
     FindingDoc {
+        code: "aof-arity",
+        title: "a command with a wrong number of arguments",
+        meaning: "The command is known, but not with so many arguments. Redis does not look \
+                  at the number while it loads a log, and crashes; Valkey refuses the log.",
+        example: "A `SET` with one argument, whose value was lost with the bytes around it.",
+        remedy: "Take the command out of the log; what it should have done, only its writer \
+                 knows.",
+    },
+    FindingDoc {
+        code: "aof-format",
+        title: "neither a command nor an annotation",
+        meaning: "What stands here is not in the form of a command. Servers refuse the whole \
+                  log, also when nothing but zeros follows.",
+        example: "Zeros behind the last command, after the machine lost power.",
+        remedy: "Cut the log here where nothing follows; where whole commands follow, take \
+                 out only the damaged bytes.",
+    },
+    FindingDoc {
+        code: "aof-lax-form",
+        title: "a command in a form that no server writes",
+        meaning: "The command can be read, and servers load it, but its form is not the one \
+                  that they write: a line without its CR, say. Their checker calls it broken \
+                  and would cut the log here.",
+        example: "A log that was edited by hand, or a CR that became another byte.",
+        remedy: "Do not let `redis-check-aof --fix` cut the log. Rewriting it on a server \
+                 (`BGREWRITEAOF`) puts everything into the proper form.",
+    },
+    FindingDoc {
+        code: "aof-length",
+        title: "an argument of less than no bytes",
+        meaning: "The length of an argument is below zero. Servers refuse the log or crash \
+                  on it.",
+        example: "A `$-1` where a log has the length of a value.",
+        remedy: "Take the command out of the log.",
+    },
+    FindingDoc {
+        code: "aof-nested-multi",
+        title: "MULTI inside a transaction",
+        meaning: "A transaction begins before the one before it has ended: the `EXEC` \
+                  between them is lost. Servers ignore the second `MULTI` and run both as \
+                  one; their checker would cut the log at the first.",
+        example: "Two transactions of which the first lost its last command.",
+        remedy: "Nothing has to be done for the log to load.",
+    },
+    FindingDoc {
+        code: "aof-open-multi",
+        title: "a transaction without its end",
+        meaning: "The log, or what can be read of it, ends before the `EXEC`. Servers take \
+                  the log for cut here: with `aof-load-truncated yes` they cut it back to \
+                  the `MULTI`, else they refuse it.",
+        example: "A server that was stopped while it wrote a transaction.",
+        remedy: "Cut the log at the `MULTI`: what it began was never done.",
+    },
+    FindingDoc {
+        code: "aof-stray-exec",
+        title: "EXEC without its MULTI",
+        meaning: "An `EXEC` stands outside a transaction. Servers go on behind it; their \
+                  checker calls the log broken.",
+        example: "A transaction whose `MULTI` was lost: its commands are run one by one.",
+        remedy: "Nothing has to be done for the log to load.",
+    },
+    FindingDoc {
+        code: "aof-truncated",
+        title: "the log ends inside a command",
+        meaning: "The bytes end before the command does. Servers with `aof-load-truncated \
+                  yes`, as they are by default, cut the log on the disk back to the last \
+                  whole command; else they refuse it. A length that was changed to a larger \
+                  one looks the same to them, and they lose everything behind it.",
+        example: "A server that was killed while it wrote.",
+        remedy: "Where nothing follows, let the server cut it, or cut it here. Where whole \
+                 commands follow, take out only the damaged bytes, before a server sees the \
+                 file.",
+    },
+    FindingDoc {
         code: "array-order",
         title: "indexes of an array do not ascend",
         meaning: "The indexes of a sparse array (Redis 8.8) do not ascend. Servers write them in order; \
@@ -473,6 +547,14 @@ pub const DOCS: &[FindingDoc] = &[
                   backwards. This number is wrong. `XREVRANGE` would read nonsense.",
         example: "An entry of 5 items that ends in 6.",
         remedy: "Take another copy of the file; `dump-to-json --keep-going` writes every other key.",
+    },
+    FindingDoc {
+        code: "unknown-command",
+        title: "a command that the server does not know",
+        meaning: "The command is whole, but the server has none of this name, and refuses \
+                  the log. It may belong to a newer server or to the other family.",
+        example: "A `MSETEX` of Valkey 9.1 in a log for Redis 7.0.",
+        remedy: "Load the log on a server that knows the command.",
     },
     FindingDoc {
         code: "ziplist-prevlen",

@@ -9,6 +9,7 @@ use base64_simd::STANDARD;
 
 use crate::error::{Error, ErrorKind};
 use crate::record::types::{Family, RdbVersion};
+use crate::report::aof::{AofReport, Fate};
 use crate::report::check::{CheckReport, ChecksumState, DbTally, LoadsOn};
 use crate::report::finding::{Finding, Findings};
 use crate::report::info::{InfoReport, Writer};
@@ -53,6 +54,78 @@ pub fn check(report: &CheckReport, exit: u8) -> String {
     object.push(("checksum", checksum(report.checksum)));
     object.push(("good_until", Json::from(report.good_until)));
     object.push(("duplicates_checked", Json::Bool(report.duplicates_checked)));
+    Json::Object(object).to_string()
+}
+
+/// The report of `check-aof`, with the exit status that it leads to.
+pub fn aof(report: &AofReport, exit: u8) -> String {
+    let mut object = head(
+        "check-aof",
+        &report.input,
+        Some("aof"),
+        report.verdict().name(),
+    );
+    for (name, value) in &mut object {
+        if *name == "like" {
+            *value = Json::from(report.like.as_str());
+        }
+    }
+    let preamble = report.preamble.as_deref();
+    let format = match preamble {
+        Some(preamble) => preamble.version.map(magic),
+        None => Some("resp".to_owned()),
+    };
+    let file = Json::Object(vec![
+        ("name", Json::from(report.input.as_str())),
+        ("role", Json::from("log")),
+        ("seq", Json::Null),
+        ("size", Json::from(report.size)),
+        ("format", Json::from(format)),
+    ]);
+    object.push(("files", Json::Array(vec![file])));
+    object.extend(found(&report.findings, &report.input));
+    object.push(("loads_on", Json::list(&report.loads_on, loads_on)));
+    object.push(("exit", Json::from(exit)));
+    object.push(("compressed", Json::from(report.compressed)));
+    let (offset, why) = match &report.fate {
+        Fate::Loads => (None, None),
+        Fate::CutBack(at) => (Some(*at), None),
+        Fate::Refuses(at, why) | Fate::Crashes(at, why) => (Some(*at), Some(why.as_str())),
+    };
+    let server = Json::Object(vec![
+        ("does", Json::from(report.verdict().name())),
+        ("offset", Json::from(offset)),
+        ("why", Json::from(why)),
+    ]);
+    object.push(("server", server));
+    let preamble = preamble.map(|preamble| {
+        Json::Object(vec![
+            ("format", self::format(preamble.version)),
+            ("verdict", Json::from(preamble.verdict.name())),
+            ("keys", Json::from(preamble.keys())),
+            ("expires", Json::from(preamble.expires())),
+            ("checksum", checksum(preamble.checksum)),
+        ])
+    });
+    object.push(("preamble", Json::from(preamble)));
+    object.push(("log_start", Json::from(report.log_start)));
+    object.push(("good_until", Json::from(report.good_until)));
+    let tally = &report.tally;
+    object.push(("commands", Json::from(tally.commands)));
+    let names = Json::list(&tally.names, |(name, count)| {
+        Json::Object(vec![
+            ("name", Json::from(name.as_str())),
+            ("count", Json::from(*count)),
+        ])
+    });
+    object.push(("names", names));
+    object.push(("transactions", Json::from(tally.transactions)));
+    object.push(("annotations", Json::from(tally.annotations)));
+    object.push(("first_time", Json::from(tally.times.map(|times| times.0))));
+    object.push(("last_time", Json::from(tally.times.map(|times| times.1))));
+    object.push(("damages", Json::from(tally.damages)));
+    object.push(("damaged_bytes", Json::from(tally.damaged_bytes)));
+    object.push(("behind_damage", Json::from(tally.behind_damage)));
     Json::Object(object).to_string()
 }
 

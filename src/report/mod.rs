@@ -1,5 +1,6 @@
 //! What a task found, and how it is shown.
 
+pub mod aof;
 pub mod check;
 pub mod finding;
 pub mod findings_doc;

@@ -8,6 +8,7 @@ use comfy_table::{CellAlignment, Table};
 use crate::bytes::time;
 use crate::error::printable;
 use crate::record::types::{Family, RdbVersion};
+use crate::report::aof::{AofReport, Fate};
 use crate::report::check::{CheckReport, ChecksumState, LoadsOn, Verdict};
 use crate::report::finding::{Finding, Findings, Severity};
 use crate::report::findings_doc::FindingDoc;
@@ -93,7 +94,7 @@ pub fn check(report: &CheckReport, paint: Paint) -> String {
         out.push_str(&format!("\n{table}"));
     }
     out.push_str(&findings(&report.findings, paint));
-    if let Some(table) = loads_on(report) {
+    if let Some(table) = loads_on(&report.loads_on) {
         out.push_str(&format!("\n{table}"));
     }
     out.push_str(&format!("\n{}\n", verdict(report, paint)));
@@ -110,6 +111,99 @@ pub fn check_briefly(report: &CheckReport, least: Severity, paint: Paint) -> Str
         }
     }
     out.push_str(&format!("  {}\n", verdict(report, paint)));
+    out
+}
+
+/// The report of `check-aof`.
+pub fn aof(report: &AofReport, paint: Paint) -> String {
+    let mut out = format!("{}\n", paint.strong(&shown(&report.input)));
+    let mut facts = Facts::default();
+    let mut format = match &report.preamble {
+        Some(preamble) => format!("AOF behind {}", format_words(preamble.version)),
+        None => "AOF".to_owned(),
+    };
+    format.push_str(&format!(", {}", bytes(report.size)));
+    if let Some(codec) = report.compressed {
+        format.push_str(&format!(", decompressed from {codec}"));
+    }
+    facts.add("format", format);
+    if let Some(preamble) = &report.preamble {
+        writer(&mut facts, Writer::of(preamble.version, &preamble.aux), &[]);
+        let (keys, expires) = (grouped(preamble.keys()), grouped(preamble.expires()));
+        facts.add("snapshot", format!("{keys} keys, {expires} with an expiry"));
+        facts.add("checksum", checksum(preamble.checksum));
+        facts.add("log from", offset(report.log_start));
+    }
+    let tally = &report.tally;
+    let mut names: Vec<_> = tally.names.iter().collect();
+    names.sort_by_key(|(name, count)| (std::cmp::Reverse(**count), name.as_str()));
+    let mut commands = grouped(tally.commands);
+    for (i, (name, count)) in names.iter().take(NAMES_SHOWN).enumerate() {
+        let mark = if i == 0 { ": " } else { ", " };
+        commands.push_str(&format!("{mark}{} {}", shown(name), grouped(**count)));
+    }
+    if names.len() > NAMES_SHOWN {
+        let more = counted((names.len() - NAMES_SHOWN) as u64, "other");
+        commands.push_str(&format!(" and {more}"));
+    }
+    facts.add("commands", commands);
+    facts.add_count("transactions", tally.transactions);
+    if let Some((first, last)) = tally.times {
+        let time = |seconds: u64| match i64::try_from(seconds)
+            .ok()
+            .and_then(|s| s.checked_mul(1000))
+        {
+            Some(ms) => moment(ms),
+            None => seconds.to_string(),
+        };
+        facts.add("time", format!("{} to {}", time(first), time(last)));
+    }
+    if tally.damages > 0 {
+        let places = counted(tally.damages, "place");
+        let behind = counted(tally.behind_damage, "whole command");
+        let size = counted(tally.damaged_bytes, "byte");
+        facts.add(
+            "damage",
+            format!("{places}, {size}, {behind} behind the first"),
+        );
+    }
+    if report.good_until < report.size {
+        facts.add("good until", offset(report.good_until));
+    }
+    out.push_str(&facts.finish());
+    out.push_str(&findings(&report.findings, paint));
+    if let Some(table) = loads_on(&report.loads_on) {
+        out.push_str(&format!("\n{table}"));
+    }
+    out.push_str(&format!("\n{}\n", aof_verdict(report, paint)));
+    out
+}
+
+/// Names of commands that a report shows.
+const NAMES_SHOWN: usize = 8;
+
+/// What is left of the report of `check-aof` when only what is wrong is asked for.
+pub fn aof_briefly(report: &AofReport, least: Severity, paint: Paint) -> String {
+    let mut out = format!("{}\n", paint.strong(&shown(&report.input)));
+    for finding in report.findings.list() {
+        if finding.severity >= least {
+            out.push_str(&self::finding(finding, paint, "  "));
+        }
+    }
+    out.push_str(&format!("  {}\n", aof_verdict(report, paint)));
+    out
+}
+
+fn aof_verdict(report: &AofReport, paint: Paint) -> String {
+    let mut out = verdict_of(report.verdict(), &report.findings, paint);
+    let at = match &report.fate {
+        Fate::Loads => String::new(),
+        Fate::CutBack(at) => format!(", which cuts it back to {}", offset(*at)),
+        Fate::Refuses(at, why) | Fate::Crashes(at, why) => {
+            format!(", at {}: {why}", offset(*at))
+        }
+    };
+    out.push_str(&format!("; by {}{at}", report.like));
     out
 }
 
@@ -416,8 +510,8 @@ fn findings(findings: &Findings, paint: Paint) -> String {
 }
 
 /// Who loads it; neighbours of one family that agree share a line.
-fn loads_on(report: &CheckReport) -> Option<String> {
-    if report.loads_on.is_empty() {
+fn loads_on(loads_on: &[LoadsOn]) -> Option<String> {
+    if loads_on.is_empty() {
         return None;
     }
     let mut table = plain_table();
@@ -426,7 +520,7 @@ fn loads_on(report: &CheckReport) -> Option<String> {
         (a.ok, &a.needs, &a.why) == (b.ok, &b.needs, &b.why)
             && server_name(a.server).0 == server_name(b.server).0
     };
-    for servers in report.loads_on.chunk_by(same) {
+    for servers in loads_on.chunk_by(same) {
         let (Some(first), Some(last)) = (servers.first(), servers.last()) else {
             continue;
         };
@@ -453,24 +547,29 @@ fn server_name(name: &str) -> (&str, &str) {
 }
 
 fn verdict(report: &CheckReport, paint: Paint) -> String {
-    let name = report.verdict.name();
-    let name = match report.verdict {
-        Verdict::Loads if report.findings.warnings() > 0 => paint.doubtful(name),
+    let mut out = verdict_of(report.verdict, &report.findings, paint);
+    if !report.duplicates_checked {
+        out.push_str("; duplicate keys not checked");
+    }
+    out
+}
+
+fn verdict_of(verdict: Verdict, findings: &Findings, paint: Paint) -> String {
+    let name = verdict.name();
+    let name = match verdict {
+        Verdict::Loads if findings.warnings() > 0 => paint.doubtful(name),
         Verdict::Loads => paint.good(name),
-        Verdict::Refused => paint.bad(name),
+        Verdict::LoadsTruncated | Verdict::Refused | Verdict::Crashes => paint.bad(name),
         Verdict::Unknown => paint.doubtful(name),
     };
     let mut out = format!("verdict: {name}");
     for (count, noun) in [
-        (report.findings.errors(), "error"),
-        (report.findings.warnings(), "warning"),
+        (findings.errors(), "error"),
+        (findings.warnings(), "warning"),
     ] {
         if count > 0 {
             out.push_str(&format!(", {}", counted(count, noun)));
         }
-    }
-    if !report.duplicates_checked {
-        out.push_str("; duplicate keys not checked");
     }
     out
 }

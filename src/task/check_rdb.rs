@@ -33,6 +33,8 @@ pub struct CheckOptions {
     pub first: bool,
     /// Look for keys that stand twice.
     pub duplicates: bool,
+    /// Something else follows the snapshot, which is no fault of its.
+    pub followed: bool,
 }
 
 /// Checks a snapshot.
@@ -49,6 +51,20 @@ pub fn check_rdb(input: &InputPath, options: &CheckOptions, run: &Run<'_>) -> Re
         report.size = report.size.max(size);
     }
     Ok(report)
+}
+
+/// Checks the snapshot that stands at the start of bytes that are all at hand.
+///
+/// # Errors
+/// As [`check_rdb`].
+pub fn check_bytes(
+    name: &str,
+    data: &[u8],
+    options: CheckOptions,
+    run: &Run<'_>,
+) -> Result<CheckReport> {
+    let mut batches = Batches::of_map(data).noting(Tally::new(options.duplicates));
+    check_batches(name, &mut batches, options, run)
 }
 
 /// Checks what `batches` yields.
@@ -208,7 +224,7 @@ impl Collector {
         }
         let stopped = self.options.first && self.sum.findings.errors() > 0;
         let trailing = match self.sum.checksum {
-            Some(_) if !stopped => batches.count_trailing()?,
+            Some(_) if !stopped && !self.options.followed => batches.count_trailing()?,
             _ => 0,
         };
         let whole = batches.whole();

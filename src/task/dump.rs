@@ -7,7 +7,6 @@ use crate::encoding::crc64;
 use crate::error::{Error, ErrorKind, Hint, Place, Result, What};
 use crate::io::ordered::{Chunk, Piece, Pieces, Wanted, ordered};
 use crate::io::source::Content;
-use crate::io::spool::SpoolFile;
 use crate::rdb::Scratch;
 use crate::rdb::batch::{Batch, Batches};
 use crate::rdb::parser::State;
@@ -113,7 +112,7 @@ pub fn dump(
     let (_, mut content) = open::snapshot(input, run, Unrecognised::Refused)?;
     if options.sort {
         if let Content::Stream(stream) = &mut content {
-            content = Content::Map(spooled(stream, run.max_spool)?);
+            content = Content::Map(open::spooled(stream, run.max_spool)?);
         }
         return dump_sorted(&mut content, options, &filter, run, out);
     }
@@ -158,23 +157,6 @@ pub fn dump(
         );
     }
     collector.finish()
-}
-
-/// All of a stream, in a temporary file.
-fn spooled(
-    stream: &mut Box<dyn std::io::Read + Send>,
-    max_spool: u64,
-) -> Result<crate::io::source::Map> {
-    let mut spool = SpoolFile::new(max_spool)?;
-    let mut piece = vec![0; 1 << 20];
-    loop {
-        match stream.read(&mut piece) {
-            Ok(0) => return Ok(spool.map()?),
-            Ok(n) => spool.write_all(piece.get(..n).unwrap_or_default())?,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
 }
 
 pub(crate) fn json_options(options: &DumpOptions, run: Option<&Run<'_>>) -> JsonOptions {

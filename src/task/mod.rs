@@ -1,5 +1,6 @@
 //! The verbs: each a function from a source and options to a report.
 
+pub mod check_aof;
 pub mod check_rdb;
 pub mod dump;
 mod duplicates;

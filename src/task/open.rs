@@ -2,7 +2,8 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::kind::Kind;
-use crate::io::source::{Content, OpenOptions, Origin, Source};
+use crate::io::source::{Content, Map, OpenOptions, Origin, Source};
+use crate::io::spool::SpoolFile;
 use crate::task::{InputPath, Run};
 
 /// What to do with content that is of no known kind.
@@ -35,4 +36,30 @@ pub(crate) fn snapshot(
     }
     run.progress.size(source.origin().content_size());
     Ok(source.into_parts())
+}
+
+/// All of a stream, in a temporary file.
+pub(crate) fn spooled(stream: &mut Box<dyn std::io::Read + Send>, max_spool: u64) -> Result<Map> {
+    let mut spool = SpoolFile::new(max_spool)?;
+    let mut piece = vec![0; 1 << 20];
+    loop {
+        match stream.read(&mut piece) {
+            Ok(0) => return Ok(spool.map()?),
+            Ok(n) => spool.write_all(piece.get(..n).unwrap_or_default())?,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Refuses what is certainly no log. Content of no known kind is a log damaged at its start, and an
+/// empty file a log without commands.
+pub(crate) fn is_log(kind: Kind) -> Result<()> {
+    match kind {
+        Kind::Aof | Kind::Rdb | Kind::Empty | Kind::Unknown => Ok(()),
+        kind => Err(Error::new(ErrorKind::WrongKind {
+            found: kind.name(),
+            expected: "an AOF",
+        })),
+    }
 }

@@ -1,0 +1,99 @@
+//! `check-aof`.
+
+use clap::Args;
+
+use crate::cli::Exit;
+use crate::cli::args::{Common, Inputs, ReportArgs, ReportFormat, each_report};
+use crate::cli::words::Words;
+use crate::command::Like;
+use crate::report::Severity;
+use crate::report::aof::AofReport;
+use crate::report::check::Verdict;
+use crate::report::{json_report, text};
+use crate::task::check_aof::{AofOptions, check_aof};
+
+/// Check logs: every command, what is damaged, what a server makes of it
+///
+/// Reads an AOF with or without a snapshot in front. It goes on behind damage, where three whole
+/// commands in a row (or whole commands to the end) show where the log goes on, and lists all that
+/// it finds, each with its bytes, what is wrong and what helps. `redkit explain CODE` tells more
+/// about one.
+///
+/// The verdict is what the server `--like` does when it is started on the log: `loads`,
+/// `loads-truncated` (with `aof-load-truncated yes`, as it is by default, it cuts the file back and
+/// goes on), `refused`, or `crashes`.
+#[derive(Args)]
+#[command(after_help = AFTER)]
+pub(super) struct CheckAof {
+    #[command(flatten)]
+    inputs: Inputs,
+
+    /// The server to judge for, as redis-7.0 or valkey-9.1.2
+    ///
+    /// Without it: the writer of the snapshot in front, else redis-8.2, or valkey-9.1 where the log
+    /// has a command that only Valkey knows.
+    #[arg(long, value_name = "SERVER", value_parser = like)]
+    like: Option<Like>,
+
+    /// Warnings make the exit status 1 as well
+    #[arg(long)]
+    strict: bool,
+
+    #[command(flatten)]
+    report: ReportArgs,
+}
+
+const AFTER: &str = "\
+Examples:
+  redkit check-aof appendonly.aof
+  redkit check-aof --like redis-7.0 appendonlydir/appendonly.aof.3.incr.aof
+  redkit check-aof --format json appendonly.aof | jq .findings
+
+Exit status:
+  0  every log loads (with --strict: and there is no warning)
+  1  a log is damaged: it is refused, cut back, or crashes the server
+  2  the command line is wrong
+  3  a file cannot be read
+  4  a file is of another kind, or its snapshot of a version that is not known
+Of several files the first of 3, 4, 1.";
+
+fn like(text: &str) -> Result<Like, String> {
+    text.parse()
+        .map_err(|_| "a server is named as in redis-7.0 or valkey-9.1.2".to_owned())
+}
+
+impl CheckAof {
+    pub(super) fn run(self, common: &Common, words: &Words) -> anyhow::Result<Exit> {
+        let options = AofOptions { like: self.like };
+        let inputs = self.inputs.all()?;
+        let format = self.report.format;
+        let exit = each_report("check-aof", &inputs, format, words, |input| {
+            let report = common.run(input, true, words, |run| check_aof(input, options, run))?;
+            let exit = self.exit(&report);
+            let least = match self.strict {
+                true => Severity::Warning,
+                false => Severity::Error,
+            };
+            let text = match format {
+                ReportFormat::Json => json_report::aof(&report, exit.code()) + "\n",
+                ReportFormat::Text if words.is_quiet() && exit == Exit::Done => String::new(),
+                ReportFormat::Text if words.is_quiet() => {
+                    text::aof_briefly(&report, least, words.out)
+                }
+                ReportFormat::Text => text::aof(&report, words.out),
+            };
+            Ok((text, exit))
+        })?;
+        Ok(exit)
+    }
+
+    fn exit(&self, report: &AofReport) -> Exit {
+        let unknown = |p: &crate::report::check::CheckReport| p.verdict == Verdict::Unknown;
+        match report.verdict() {
+            _ if report.preamble.as_deref().is_some_and(unknown) => Exit::Unsupported,
+            Verdict::Loads if self.strict && report.findings.warnings() > 0 => Exit::Damage,
+            Verdict::Loads => Exit::Done,
+            _ => Exit::Damage,
+        }
+    }
+}

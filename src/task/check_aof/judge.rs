@@ -1,0 +1,333 @@
+//! What servers make of the commands of a log, by their names and numbers of arguments: enough to
+//! judge for any server once the log was gone through.
+
+use std::collections::BTreeMap;
+
+use crate::aof::resp::Command;
+use crate::bytes::Problem;
+use crate::command::{self, CommandSpec, Like, Resolved};
+use crate::record::target::Target;
+use crate::report::aof::Fate;
+use crate::report::check::{CheckReport, LoadsOn, Verdict};
+use crate::report::finding::{Finding, Findings};
+use crate::report::info::Writer;
+use crate::task::check_aof::{NAMES_LISTED, Stop, Walk, finding, is_module_name};
+
+/// The setting that lets a server cut a log back.
+const TRUNCATED: &str = "aof-load-truncated yes";
+
+/// How a command or subcommand was used.
+#[derive(Clone, Copy, Debug, Default)]
+struct Uses {
+    /// In the whole log.
+    count: u64,
+    /// Fewest arguments where a server gets to, and where that is.
+    least: Option<(u64, u64)>,
+    /// Most arguments, likewise.
+    most: Option<(u64, u64)>,
+    /// The first one that a server gets to.
+    first: Option<u64>,
+}
+
+impl Uses {
+    #[inline]
+    fn add(&mut self, at: u64, argc: u64, reached: bool) {
+        self.count += 1;
+        if !reached {
+            return;
+        }
+        self.first = self.first.or(Some(at));
+        if self.least.is_none_or(|(least, _)| argc < least) {
+            self.least = Some((argc, at));
+        }
+        if self.most.is_none_or(|(most, _)| argc > most) {
+            self.most = Some((argc, at));
+        }
+    }
+}
+
+/// What a server does not take.
+#[derive(Clone, Debug)]
+struct Fault {
+    at: u64,
+    name: String,
+    /// The number of arguments; none where the name is at fault.
+    argc: Option<u64>,
+    /// Who knows the name.
+    known_to: Vec<&'static str>,
+}
+
+/// The commands of a log by name.
+#[derive(Debug, Default)]
+pub(super) struct Used {
+    /// By the command's index.
+    commands: Vec<Uses>,
+    /// Of containers: by the command's index and the subcommand's name in lower case.
+    subcommands: BTreeMap<(usize, Vec<u8>), Uses>,
+    /// Names that no server knows.
+    others: BTreeMap<Vec<u8>, Uses>,
+}
+
+impl Used {
+    /// Takes note of a command; `reached` says that nothing before it stops a server.
+    #[inline]
+    pub(super) fn command(&mut self, at: u64, command: &Command<'_>, reached: bool) {
+        let argc = command.argc() as u64;
+        let Some(spec) = command::lookup(command.name()) else {
+            return self.other(at, command, reached);
+        };
+        if self.commands.is_empty() {
+            self.commands.resize(command::all().len(), Uses::default());
+        }
+        if let Some(uses) = self.commands.get_mut(spec.index()) {
+            uses.add(at, argc, reached);
+        }
+        if !spec.subcommands().is_empty() {
+            self.subcommand(at, spec, command, reached);
+        }
+    }
+
+    #[cold]
+    fn subcommand(&mut self, at: u64, spec: &CommandSpec, command: &Command<'_>, reached: bool) {
+        let name = command.args().nth(1).unwrap_or_default();
+        let name = name.get(..name.len().min(64)).unwrap_or_default();
+        let key = (spec.index(), name.to_ascii_lowercase());
+        if self.subcommands.len() < NAMES_LISTED || self.subcommands.contains_key(&key) {
+            let uses = self.subcommands.entry(key).or_default();
+            uses.add(at, command.argc() as u64, reached);
+        }
+    }
+
+    #[cold]
+    fn other(&mut self, at: u64, command: &Command<'_>, reached: bool) {
+        let name = command.name();
+        let name = name.get(..name.len().min(64)).unwrap_or_default();
+        if self.others.len() < NAMES_LISTED || self.others.contains_key(name) {
+            let uses = self.others.entry(name.to_vec()).or_default();
+            uses.add(at, command.argc() as u64, reached);
+        }
+    }
+
+    /// How often each name stands in the log.
+    pub(super) fn names(&self) -> BTreeMap<String, u64> {
+        let known = command::all().iter().zip(&self.commands);
+        let known = known
+            .filter(|(_, uses)| uses.count > 0)
+            .map(|(spec, uses)| (spec.name().to_owned(), uses.count));
+        let others = self
+            .others
+            .iter()
+            .map(|(name, uses)| (crate::error::printable(name), uses.count));
+        known.chain(others).collect()
+    }
+
+    /// Modules' commands, which need the module.
+    fn modules(&self) -> Vec<String> {
+        let names = self.others.keys().filter(|name| is_module_name(name));
+        let mut modules: Vec<String> = names
+            .map(|name| {
+                let module = name.split(|&b| b == b'.').next().unwrap_or_default();
+                let module = crate::error::printable(&module.to_ascii_uppercase());
+                format!("a module with the commands {module}.*")
+            })
+            .collect();
+        modules.dedup();
+        modules
+    }
+
+    /// Everything that this server does not take, first the first.
+    fn faults(&self, like: Like) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        for (name, uses) in &self.others {
+            if let (Some(at), false) = (uses.first, is_module_name(name)) {
+                faults.push(Fault {
+                    at,
+                    name: crate::error::printable(name),
+                    argc: None,
+                    known_to: Vec::new(),
+                });
+            }
+        }
+        for (spec, uses) in command::all().iter().zip(&self.commands) {
+            if spec.subcommands().is_empty() || spec.on(like).is_none() {
+                faults.extend(fault(spec, None, uses, like));
+            }
+        }
+        for ((index, second), uses) in &self.subcommands {
+            if let Some(spec) = command::all().get(*index).filter(|s| s.on(like).is_some()) {
+                faults.extend(fault(spec, Some(second), uses, like));
+            }
+        }
+        faults.sort_by_key(|fault| fault.at);
+        faults
+    }
+
+    /// Puts what this server does not take among the findings.
+    pub(super) fn tell(&self, like: Like, to: &mut Findings) {
+        for fault in self.faults(like) {
+            let problem = match fault.argc {
+                Some(found) => Problem::AofArity { found },
+                None => Problem::AofUnknownCommand,
+            };
+            let mut finding: Finding = finding(problem, fault.at, None);
+            finding.message = match (fault.argc, fault.known_to.is_empty()) {
+                (Some(argc), _) => format!("{} does not take {argc} arguments", fault.name),
+                (None, true) => format!("no server knows the command {}", fault.name),
+                (None, false) => format!(
+                    "{like} does not know the command {}, but {} does",
+                    fault.name,
+                    fault.known_to.join(", ")
+                ),
+            };
+            to.push(finding);
+        }
+    }
+
+    /// The server that the log seems to be of: the writer of its preamble, else the last Redis that
+    /// was asked, or the last Valkey where only that knows a command.
+    pub(super) fn likely(&self, preamble: Option<&CheckReport>) -> Like {
+        let writer = preamble.and_then(|p| Writer::of(p.version, &p.aux));
+        let named = writer.and_then(|writer| {
+            let family = writer.software.name().to_ascii_lowercase();
+            let version = std::str::from_utf8(writer.version?).ok()?;
+            format!("{family}-{version}").parse().ok()
+        });
+        named.unwrap_or_else(|| {
+            let mut used = command::all().iter().zip(&self.commands);
+            let valkey = used.any(|(spec, uses)| {
+                uses.count > 0
+                    && spec
+                        .known_to()
+                        .all(|line| line.name().starts_with("valkey"))
+            });
+            Like::from(match valkey {
+                true => command::ServerLine::Valkey91,
+                false => command::ServerLine::Redis82,
+            })
+        })
+    }
+}
+
+fn fault(spec: &CommandSpec, second: Option<&[u8]>, uses: &Uses, like: Like) -> Option<Fault> {
+    let first = uses.first?;
+    let resolved = match (second, spec.on(like)) {
+        (Some(second), _) => spec.resolve(Some(second), like),
+        (None, Some(own)) => Resolved::Known(spec.name(), own),
+        (None, None) => Resolved::UnknownCommand,
+    };
+    let (at, name, argc) = match resolved {
+        Resolved::Known(name, signature) => {
+            let wrong = [uses.least, uses.most];
+            let wrong = wrong
+                .into_iter()
+                .flatten()
+                .filter(|(n, _)| !signature.accepts(*n));
+            let (argc, at) = wrong.min_by_key(|(_, at)| *at)?;
+            (at, name.to_owned(), Some(argc))
+        }
+        Resolved::UnknownCommand => (first, spec.name().to_owned(), None),
+        Resolved::UnknownSubcommand => {
+            let second = crate::error::printable(second.unwrap_or_default());
+            (first, format!("{}|{second}", spec.name()), None)
+        }
+    };
+    let known_to = match argc {
+        None if second.is_none() => spec.known_to().map(|line| line.name()).collect(),
+        _ => Vec::new(),
+    };
+    Some(Fault {
+        at,
+        name,
+        argc,
+        known_to,
+    })
+}
+
+impl Walk {
+    /// What a server does with the log.
+    pub(super) fn fate(&self, like: Like, preamble: Option<&CheckReport>) -> Fate {
+        if let Some(preamble) = preamble {
+            if preamble.verdict != Verdict::Loads {
+                let text = "the snapshot that it begins with is damaged";
+                return Fate::Refuses(0, text.to_owned());
+            }
+            let mut servers = preamble.loads_on.iter();
+            if let Some(server) = servers.find(|s| s.server == like.line().name() && !s.ok) {
+                let why = server.why.clone().unwrap_or_default();
+                return Fate::Refuses(0, format!("the snapshot that it begins with: {why}"));
+            }
+        }
+        // Annotations came with 7.0.
+        let annotation = self
+            .first_annotation
+            .filter(|_| like.line() == command::ServerLine::Redis62);
+        let fault = self.used.faults(like).into_iter().next();
+        let refused = match (annotation, fault) {
+            (Some(at), fault) if fault.as_ref().is_none_or(|fault| at < fault.at) => {
+                Some(Fate::Refuses(at, "it does not know annotations".to_owned()))
+            }
+            (_, Some(fault)) => Some(match fault.argc {
+                None => Fate::Refuses(fault.at, format!("unknown command {}", fault.name)),
+                Some(argc) => {
+                    let why = format!("{} with {argc} arguments", fault.name);
+                    match like.is_valkey() {
+                        true => Fate::Refuses(fault.at, why),
+                        false => Fate::Crashes(fault.at, why),
+                    }
+                }
+            }),
+            _ => None,
+        };
+        if let Some(refused) = refused {
+            return refused;
+        }
+        // Others than Valkey 9.1 forget the snapshot in front until a command behind it is whole, and
+        // cut off the snapshot as well; and they leave the beginning of a transaction in the file,
+        // which they cut off when they start the next time.
+        let careful = like.line() == command::ServerLine::Valkey91;
+        let cut_back = |at: u64| match careful {
+            true => Fate::CutBack(at.max(self.start)),
+            false => Fate::CutBack(at),
+        };
+        match (&self.stop, self.multi) {
+            (Some(Stop::Format(at, why)), _) => Fate::Refuses(*at, why.clone()),
+            (Some(Stop::Cut(_, before)), _) if careful => cut_back(*before),
+            (Some(Stop::Cut(at, _)), _) => cut_back(*at),
+            (None, Some(_)) => cut_back(self.well_before_multi),
+            (None, None) => Fate::Loads,
+        }
+    }
+
+    /// Which servers load it.
+    pub(super) fn loads_on(&self, preamble: Option<&CheckReport>) -> Vec<LoadsOn> {
+        let mut all = Vec::new();
+        for target in Target::ALL {
+            let Ok(like) = target.name.parse::<Like>() else {
+                continue;
+            };
+            let own = preamble.and_then(|p| p.loads_on.iter().find(|s| s.server == target.name));
+            let mut needs = own.map(|own| own.needs.clone()).unwrap_or_default();
+            let refused = own.filter(|own| !own.ok).map(|own| own.why.clone());
+            let why = match (refused, self.fate(like, preamble)) {
+                (Some(why), _) => Some(why.unwrap_or_default()),
+                (None, Fate::Loads) => None,
+                (None, Fate::CutBack(at)) => {
+                    needs.push(format!("{TRUNCATED} (cuts it back to {at:#x})"));
+                    None
+                }
+                (None, Fate::Refuses(at, why)) => Some(format!("at {at:#x}: {why}")),
+                (None, Fate::Crashes(at, why)) => Some(format!("it crashes at {at:#x}: {why}")),
+            };
+            if why.is_none() {
+                needs.extend(self.used.modules());
+            }
+            all.push(LoadsOn {
+                server: target.name,
+                ok: why.is_none(),
+                needs,
+                why,
+            });
+        }
+        all
+    }
+}
