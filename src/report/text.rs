@@ -129,8 +129,8 @@ pub fn aof(report: &AofReport, paint: Paint) -> String {
     facts.add("format", format);
     if let Some(preamble) = &report.preamble {
         writer(&mut facts, Writer::of(preamble.version, &preamble.aux), &[]);
-        let (keys, expires) = (grouped(preamble.keys()), grouped(preamble.expires()));
-        facts.add("snapshot", format!("{keys} keys, {expires} with an expiry"));
+        let (keys, expires) = (counted(preamble.keys(), "key"), grouped(preamble.expires()));
+        facts.add("snapshot", format!("{keys}, {expires} with an expiry"));
         facts.add("checksum", checksum(preamble.checksum));
         facts.add("log from", offset(report.log_start));
     }
@@ -198,6 +198,10 @@ fn aof_verdict(report: &AofReport, paint: Paint) -> String {
     let mut out = verdict_of(report.verdict(), &report.findings, paint);
     let at = match &report.fate {
         Fate::Loads => String::new(),
+        Fate::CutBack(at) if *at < report.log_start => format!(
+            ", which cuts it back to {} and loses the snapshot in front",
+            offset(*at)
+        ),
         Fate::CutBack(at) => format!(", which cuts it back to {}", offset(*at)),
         Fate::Refuses(at, why) | Fate::Crashes(at, why) => {
             format!(", at {}: {why}", offset(*at))
