@@ -43,6 +43,8 @@ pub enum Cause {
     JunkTail,
     /// Whole commands follow.
     Inside,
+    /// Nobody knows what follows: looking for it was given up.
+    NotSearched,
 }
 
 impl Cause {
@@ -53,6 +55,7 @@ impl Cause {
             Cause::ZeroPadding => "zero-padding",
             Cause::JunkTail => "junk-tail",
             Cause::Inside => "damage-inside",
+            Cause::NotSearched => "not-searched",
         }
     }
 }
@@ -144,6 +147,7 @@ impl<'d, 'n, N: Names + ?Sized> LogReader<'d, 'n, N> {
         self.at = end;
         let cause = match (resumed, problem) {
             (Some(_), _) => Cause::Inside,
+            (None, _) if self.resync.is_exhausted() => Cause::NotSearched,
             (None, Problem::AofCut { .. }) => Cause::TornTail,
             (None, _) if rest.iter().all(|&byte| byte == 0) => Cause::ZeroPadding,
             (None, _) => Cause::JunkTail,
@@ -263,6 +267,19 @@ mod tests {
         };
         assert!(damage.looks_cut());
         assert_eq!((damage.cause, damage.end), (Cause::Inside, long.len()));
+    }
+
+    #[test]
+    fn where_the_search_is_given_up_nothing_is_said_of_what_follows() {
+        let inner = "*99999\r\n$3\r\nSET";
+        let hostile = format!("${}\r\n{inner}\r\n", inner.len()).repeat(20_000);
+        let log = [hostile.as_bytes(), &thousand().0].concat();
+        let mut reader = LogReader::new(&log, &Few);
+        let Some((0, Event::Damage(damage))) = reader.next() else {
+            panic!("damage");
+        };
+        assert_eq!(damage.cause, Cause::NotSearched);
+        assert!(reader.gave_up());
     }
 
     #[test]

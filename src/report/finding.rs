@@ -128,6 +128,11 @@ impl Findings {
         self.list.extend(other.list.into_iter().take(room));
     }
 
+    /// Puts those listed into the order of the file.
+    pub fn sort(&mut self) {
+        self.list.sort_by_key(|finding| finding.start);
+    }
+
     /// Those listed, in the order of the file.
     pub fn list(&self) -> &[Finding] {
         &self.list

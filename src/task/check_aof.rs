@@ -8,6 +8,7 @@ use crate::aof::resync::{Known, Names};
 use crate::bytes::Problem;
 use crate::command::{self, Like};
 use crate::error::{Error, Hint, Place, Result, What};
+use crate::io::kind::Kind;
 use crate::io::source::{Behind, Content, OpenOptions, Source};
 use crate::report::aof::{AofReport, LogTally};
 use crate::report::check::Verdict;
@@ -40,6 +41,10 @@ pub fn check_aof(input: &InputPath, options: AofOptions, run: &Run<'_>) -> Resul
     };
     let kind = source.kind();
     open::is_log(kind)?;
+    // An empty file is a log without commands; an empty pipe is one whose writer has failed.
+    if (kind, input) == (Kind::Empty, &InputPath::Stdin) {
+        return Err(Error::bytes(Problem::Empty, Place::at(0), What::Command));
+    }
     run.progress.size(source.origin().content_size());
     let (origin, mut content) = source.into_parts();
     if let Content::Stream(stream) = &mut content {
@@ -108,6 +113,7 @@ fn check(
         findings.append(preamble.findings.clone());
     }
     walk.used.tell(like, &mut walk.findings);
+    walk.findings.sort();
     findings.append(walk.findings);
     Ok(AofReport {
         input: name.to_owned(),
@@ -227,14 +233,6 @@ impl Walk {
                 None,
             );
         }
-        if reader.gave_up() {
-            let text = "the damage is too intricate to look for all that may follow it";
-            self.findings.push(Finding {
-                severity: Severity::Warning,
-                message: text.to_owned(),
-                ..finding(Problem::AofFormat { found: 0 }, self.good_until, None)
-            });
-        }
     }
 
     #[inline]
@@ -293,6 +291,9 @@ impl Walk {
             Cause::TornTail => Hint::Other("a server with `aof-load-truncated yes` cuts it off"),
             Cause::ZeroPadding => Hint::Other("only zeros follow: cut the file here"),
             Cause::JunkTail => Hint::Other("no command follows: cut the file here"),
+            Cause::NotSearched => Hint::Other(
+                "too intricate to look for all that may follow: do not cut the file here unseen",
+            ),
         };
         self.find(damage.problem, at, end, Some(hint));
         if self.stop.is_none() {

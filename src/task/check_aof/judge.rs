@@ -267,6 +267,9 @@ impl Walk {
                 Some(Fate::Refuses(at, "it does not know annotations".to_owned()))
             }
             (_, Some(fault)) => Some(match fault.argc {
+                None if like.is_newer_than_known() => {
+                    Fate::Refuses(fault.at, format!("{} is not known before it", fault.name))
+                }
                 None => Fate::Refuses(fault.at, format!("unknown command {}", fault.name)),
                 Some(argc) => {
                     let why = format!("{} with {argc} arguments", fault.name);
