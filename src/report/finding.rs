@@ -51,20 +51,32 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// A problem at a place, nothing more known of it.
+    pub fn at(problem: Problem, place: Place) -> Finding {
+        Finding {
+            code: problem.code(),
+            severity: severity(problem),
+            start: place.offset,
+            end: place.offset,
+            place,
+            db: None,
+            key: None,
+            value_type: None,
+            message: problem.to_string(),
+            hint: None,
+        }
+    }
+
     /// What an error found, as a finding about the bytes up to `end`.
     pub fn from_error(error: &Error, end: u64) -> Option<Finding> {
         let (problem, place) = (error.problem()?, error.place()?);
         Some(Finding {
-            code: problem.code(),
-            severity: severity(problem),
-            start: place.offset,
             end: end.max(place.offset),
-            place,
             db: error.db(),
             key: error.key().map(<[u8]>::to_vec),
             value_type: error.value_type().map(|(_, name)| name),
-            message: problem.to_string(),
             hint: error.hint(),
+            ..Finding::at(problem, place)
         })
     }
 }

@@ -9,10 +9,10 @@ use crate::bytes::Problem;
 use crate::command::{self, Like};
 use crate::error::{Error, Hint, Place, Result, What};
 use crate::io::kind::Kind;
-use crate::io::source::{Behind, Content, OpenOptions, Source};
+use crate::io::source::{Behind, Content};
 use crate::report::aof::{AofReport, LogTally};
 use crate::report::check::Verdict;
-use crate::report::finding::{Finding, Findings, Severity};
+use crate::report::finding::{Finding, Findings};
 use crate::task::check_aof::judge::Used;
 use crate::task::check_rdb::{self, CheckOptions};
 use crate::task::{InputPath, Run, open};
@@ -35,10 +35,7 @@ pub struct AofOptions {
 /// # Errors
 /// Input that cannot be read or is no log. Damage is a finding.
 pub fn check_aof(input: &InputPath, options: AofOptions, run: &Run<'_>) -> Result<AofReport> {
-    let source = match input {
-        InputPath::Stdin => Source::stdin()?,
-        InputPath::File(path) => Source::open(path, OpenOptions { mmap: run.mmap })?,
-    };
+    let source = open::source(input, run)?;
     let kind = source.kind();
     open::is_log(kind)?;
     // An empty file is a log without commands; an empty pipe is one whose writer has failed.
@@ -324,20 +321,8 @@ impl Walk {
 }
 
 fn finding(problem: Problem, at: u64, hint: Option<Hint>) -> Finding {
-    let error = Error::bytes(problem, Place::at(at), What::Command);
-    let found = Finding::from_error(&error, at);
-    let mut finding = found.unwrap_or_else(|| Finding {
-        code: problem.code(),
-        severity: Severity::Error,
-        start: at,
-        end: at,
-        place: Place::at(at),
-        db: None,
-        key: None,
-        value_type: None,
-        message: problem.to_string(),
-        hint: None,
-    });
-    finding.hint = hint;
-    finding
+    Finding {
+        hint,
+        ..Finding::at(problem, Place::at(at))
+    }
 }

@@ -15,16 +15,21 @@ pub(crate) enum Unrecognised {
     Refused,
 }
 
+/// Opens whatever it is.
+pub(crate) fn source(input: &InputPath, run: &Run<'_>) -> Result<Source> {
+    match input {
+        InputPath::Stdin => Source::stdin(),
+        InputPath::File(path) => Source::open(path, OpenOptions { mmap: run.mmap }),
+    }
+}
+
 /// Opens a snapshot: any other known kind is refused by name.
 pub(crate) fn snapshot(
     input: &InputPath,
     run: &Run<'_>,
     unrecognised: Unrecognised,
 ) -> Result<(Origin, Content)> {
-    let source = match input {
-        InputPath::Stdin => Source::stdin()?,
-        InputPath::File(path) => Source::open(path, OpenOptions { mmap: run.mmap })?,
-    };
+    let source = source(input, run)?;
     match (source.kind(), unrecognised) {
         (Kind::Rdb | Kind::Empty, _) | (Kind::Unknown, Unrecognised::IsSnapshot) => {}
         (kind, _) => {
