@@ -71,6 +71,7 @@ Register-ArgumentCompleter -Native -CommandName 'redkit' -ScriptBlock {
         }
         'redkit;check-aof' {
             [CompletionResult]::new('--like', '--like', [CompletionResultType]::ParameterName, 'The server to judge for, as redis-7.0 or valkey-9.1.2')
+            [CompletionResult]::new('--allow-command', '--allow-command', [CompletionResultType]::ParameterName, 'Take NAME for a module''s command; may be given several times')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, '`text` for people, or `json`: an object a line for each input')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours: auto, always, never')
             [CompletionResult]::new('--threads', '--threads', [CompletionResultType]::ParameterName, 'Threads that decode [default: one a processor]')

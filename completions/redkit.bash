@@ -107,13 +107,17 @@ _redkit() {
             return 0
             ;;
         redkit__subcmd__check__subcmd__aof)
-            opts="-q -v -h -V --like --strict --format --quiet --verbose --color --threads --no-progress --no-mmap --max-memory --max-spool --help --version"
+            opts="-q -v -h -V --like --allow-command --strict --format --quiet --verbose --color --threads --no-progress --no-mmap --max-memory --max-spool --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --like)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --allow-command)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -319,7 +323,7 @@ _redkit() {
             return 0
             ;;
         redkit__subcmd__explain)
-            opts="-q -v -h -V --format --quiet --verbose --color --threads --no-progress --no-mmap --max-memory --max-spool --help --version aof-arity aof-format aof-lax-form aof-length aof-nested-multi aof-open-multi aof-stray-exec aof-truncated array-order array-tag blob-count blob-end blob-entry blob-groups blob-size blob-trailing hash-field-expiry hash-field-order hash-template intset-order intset-width listpack-backlen module-aux module-opcode quicklist-container quicklist-plain-empty rdb-bad-database rdb-bad-length rdb-bad-lzf rdb-bad-run rdb-bad-string rdb-checksum rdb-duplicate-key rdb-duplicate-member rdb-empty rdb-empty-blob rdb-empty-collection rdb-future-version rdb-magic rdb-malformed rdb-refused-type rdb-text rdb-trailing-bytes rdb-truncated rdb-unknown-type rdb-unreadable-type rdb-version slot-import stream-flags stream-last-id stream-length stream-names stream-node stream-node-empty stream-node-key stream-node-twice stream-order stream-pending stream-record-count unknown-command ziplist-prevlen ziplist-tail zset-order zset-score-nan zset-score-text"
+            opts="-q -v -h -V --format --quiet --verbose --color --threads --no-progress --no-mmap --max-memory --max-spool --help --version aof-arity aof-format aof-lax-form aof-length aof-manifest-empty aof-manifest-format aof-manifest-line aof-manifest-order aof-manifest-path aof-manifest-two-bases aof-manifest-type aof-nested-multi aof-open-multi aof-preamble aof-set-history aof-set-misnamed aof-set-missing aof-set-named-twice aof-set-no-manifest aof-set-nothing-named aof-set-old-file aof-set-orphan aof-set-temporary aof-stray-exec aof-truncated array-order array-tag blob-count blob-end blob-entry blob-groups blob-size blob-trailing hash-field-expiry hash-field-order hash-template intset-order intset-width listpack-backlen module-aux module-opcode quicklist-container quicklist-plain-empty rdb-bad-database rdb-bad-length rdb-bad-lzf rdb-bad-run rdb-bad-string rdb-checksum rdb-duplicate-key rdb-duplicate-member rdb-empty rdb-empty-blob rdb-empty-collection rdb-future-version rdb-magic rdb-malformed rdb-refused-type rdb-text rdb-trailing-bytes rdb-truncated rdb-unknown-type rdb-unreadable-type rdb-version slot-import stream-flags stream-last-id stream-length stream-names stream-node stream-node-empty stream-node-key stream-node-twice stream-order stream-pending stream-record-count unknown-command ziplist-prevlen ziplist-tail zset-order zset-score-nan zset-score-text"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -66,6 +66,7 @@ set edit:completion:arg-completer[redkit] = {|@words|
         }
         &'redkit;check-aof'= {
             cand --like 'The server to judge for, as redis-7.0 or valkey-9.1.2'
+            cand --allow-command 'Take NAME for a module''s command; may be given several times'
             cand --format '`text` for people, or `json`: an object a line for each input'
             cand --color 'When to use colours: auto, always, never'
             cand --threads 'Threads that decode [default: one a processor]'

@@ -65,6 +65,7 @@ complete -c redkit -n "__fish_redkit_using_subcommand check-rdb" -l no-mmap -d '
 complete -c redkit -n "__fish_redkit_using_subcommand check-rdb" -s h -l help -d 'Print help: short with -h, all of it with --help'
 complete -c redkit -n "__fish_redkit_using_subcommand check-rdb" -s V -l version -d 'Print the version'
 complete -c redkit -n "__fish_redkit_using_subcommand check-aof" -l like -d 'The server to judge for, as redis-7.0 or valkey-9.1.2' -r
+complete -c redkit -n "__fish_redkit_using_subcommand check-aof" -l allow-command -d 'Take NAME for a module\'s command; may be given several times' -r
 complete -c redkit -n "__fish_redkit_using_subcommand check-aof" -l format -d '`text` for people, or `json`: an object a line for each input' -r -f -a "text\t'For people'
 json\t'For programs'"
 complete -c redkit -n "__fish_redkit_using_subcommand check-aof" -l color -d 'When to use colours: auto, always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'

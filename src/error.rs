@@ -19,6 +19,7 @@ struct Inner {
     key: Option<Box<[u8]>>,
     value_type: Option<(u8, &'static str)>,
     hint: Option<Hint>,
+    file: Option<String>,
 }
 
 /// What is wrong.
@@ -203,6 +204,7 @@ impl Error {
             key: None,
             value_type: None,
             hint: None,
+            file: None,
         }))
     }
 
@@ -241,6 +243,15 @@ impl Error {
     #[must_use]
     pub fn in_type(mut self, number: u8, name: &'static str) -> Self {
         self.0.value_type.get_or_insert((number, name));
+        self
+    }
+
+    /// Adds the file, where the input has several, unless it is known already.
+    #[must_use]
+    pub fn in_file(mut self, path: &std::path::Path) -> Self {
+        self.0
+            .file
+            .get_or_insert_with(|| path.display().to_string());
         self
     }
 
@@ -358,7 +369,11 @@ impl fmt::Display for Error {
             key,
             value_type,
             hint,
+            file,
         } = &*self.0;
+        if let Some(file) = file {
+            write!(f, "{file}: ")?;
+        }
         write!(f, "{kind}")?;
         if let Some(place) = place {
             write!(f, "\n  at offset {:#x} ({})", place.offset, place.offset)?;

@@ -91,6 +91,7 @@ fn said(kind: ServerKind, bytes: &[u8]) -> (Seen, Fate) {
     let id = kind.id();
     let options = AofOptions {
         like: Some(id.parse().expect("a server's name")),
+        ..AofOptions::default()
     };
     let run = Run {
         threads: 1,
@@ -99,13 +100,13 @@ fn said(kind: ServerKind, bytes: &[u8]) -> (Seen, Fate) {
         max_memory: 0,
         progress: &Quiet,
     };
-    let report = check_bytes("log", bytes, options, &run).expect("a report");
+    let report = check_bytes("log", bytes, &options, &run).expect("a report");
     let seen = match &report.fate {
         Fate::Loads => Seen::Loads,
         // A server that cuts nothing off leaves the file as it is.
         Fate::CutBack(at) if *at == bytes.len() as u64 => Seen::Loads,
         Fate::CutBack(at) => Seen::CutBack(*at),
-        Fate::Refuses(..) | Fate::Crashes(..) => Seen::DoesNotStart,
+        Fate::StartsEmpty(_) | Fate::Refuses(..) | Fate::Crashes(..) => Seen::DoesNotStart,
     };
     (seen, report.fate)
 }

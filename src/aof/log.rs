@@ -88,6 +88,14 @@ impl<'d, 'n, N: Names + ?Sized> LogReader<'d, 'n, N> {
         }
     }
 
+    /// The same, from a place where a command is known to begin.
+    pub fn from(log: &'d [u8], at: usize, names: &'n N) -> Self {
+        LogReader {
+            at: at.min(log.len()),
+            ..LogReader::new(log, names)
+        }
+    }
+
     /// Offset of the next byte.
     pub fn offset(&self) -> usize {
         self.at

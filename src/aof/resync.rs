@@ -135,6 +135,29 @@ impl Resync {
     }
 }
 
+/// Where a command may well begin at or behind `from` and before `until`: three whole known commands
+/// stand there. No more than a guess.
+pub fn guess<N: Names + ?Sized>(log: &[u8], from: usize, until: usize, names: &N) -> Option<usize> {
+    let mut resync = Resync::new(until - from);
+    let mut at = from;
+    while at < until && resync.patience > 0 {
+        at += memchr::memchr(b'*', log.get(at..until.min(log.len()))?)?;
+        let mut end = at;
+        let mut count = 0;
+        while count < ENOUGH
+            && let Some((len, is_command)) = resync.link(log.get(end..)?, names)
+        {
+            end += len;
+            count += usize::from(is_command);
+        }
+        if count >= ENOUGH || (count > 0 && end == log.len()) {
+            return Some(at);
+        }
+        at += 1;
+    }
+    None
+}
+
 /// Where a command's name is looked for.
 const NAME_WITHIN: usize = 128;
 

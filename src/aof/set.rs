@@ -188,6 +188,19 @@ pub enum SetProblem {
 }
 
 impl SetProblem {
+    /// Every stable word that [`code`](Self::code) gives.
+    pub const CODES: [&'static str; 9] = [
+        "aof-set-history",
+        "aof-set-misnamed",
+        "aof-set-missing",
+        "aof-set-named-twice",
+        "aof-set-no-manifest",
+        "aof-set-nothing-named",
+        "aof-set-old-file",
+        "aof-set-orphan",
+        "aof-set-temporary",
+    ];
+
     /// The stable word for it, as reports carry it.
     pub fn code(&self) -> &'static str {
         match self {

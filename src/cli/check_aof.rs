@@ -35,6 +35,12 @@ pub(super) struct CheckAof {
     #[arg(long, value_name = "SERVER", value_parser = like)]
     like: Option<Like>,
 
+    /// Take NAME for a module's command; may be given several times
+    ///
+    /// Names with a dot, as JSON.SET, are taken for a module's without being asked.
+    #[arg(long, value_name = "NAME")]
+    allow_command: Vec<String>,
+
     /// Warnings make the exit status 1 as well
     #[arg(long)]
     strict: bool,
@@ -64,11 +70,14 @@ fn like(text: &str) -> Result<Like, String> {
 
 impl CheckAof {
     pub(super) fn run(self, common: &Common, words: &Words) -> anyhow::Result<Exit> {
-        let options = AofOptions { like: self.like };
+        let options = AofOptions {
+            like: self.like,
+            allowed: self.allowed(),
+        };
         let inputs = self.inputs.all()?;
         let format = self.report.format;
         let exit = each_report("check-aof", &inputs, format, words, |input| {
-            let report = common.run(input, true, words, |run| check_aof(input, options, run))?;
+            let report = common.run(input, true, words, |run| check_aof(input, &options, run))?;
             let exit = self.exit(&report);
             let least = match self.strict {
                 true => Severity::Warning,
@@ -87,11 +96,17 @@ impl CheckAof {
         Ok(exit)
     }
 
+    fn allowed(&self) -> Vec<Vec<u8>> {
+        let names = self.allow_command.iter();
+        names.map(|name| name.as_bytes().to_vec()).collect()
+    }
+
     fn exit(&self, report: &AofReport) -> Exit {
         let unknown = |p: &crate::report::check::CheckReport| p.verdict == Verdict::Unknown;
+        let mut snapshots = report.files.iter().filter_map(|f| f.preamble.as_deref());
         match report.verdict() {
-            _ if report.preamble.as_deref().is_some_and(unknown) => Exit::Unsupported,
-            Verdict::Loads if self.strict && report.findings.warnings() > 0 => Exit::Damage,
+            _ if snapshots.any(unknown) => Exit::Unsupported,
+            Verdict::Loads if self.strict && report.warnings() > 0 => Exit::Damage,
             Verdict::Loads => Exit::Done,
             _ => Exit::Damage,
         }

@@ -76,7 +76,7 @@ impl Codec {
     }
 
     /// "gzip data" and its like, for sentences.
-    pub(super) fn article(self) -> &'static str {
+    pub(crate) fn article(self) -> &'static str {
         match self {
             Codec::Gzip => "gzip data",
             Codec::Zstd => "zstd data",

@@ -1,4 +1,4 @@
-//! What a check of a log found: plain data.
+//! What a check of a log or of a set of logs found: plain data.
 
 use std::collections::BTreeMap;
 
@@ -26,15 +26,40 @@ pub struct LogTally {
     pub behind_damage: u64,
 }
 
-/// What the server does with the log.
+impl LogTally {
+    /// Adds what the next file of a set holds.
+    pub fn add(&mut self, next: &LogTally) {
+        if self.damages > 0 {
+            self.behind_damage += next.commands;
+        } else {
+            self.behind_damage += next.behind_damage;
+        }
+        self.commands += next.commands;
+        for (name, count) in &next.names {
+            *self.names.entry(name.clone()).or_default() += count;
+        }
+        self.transactions += next.transactions;
+        self.annotations += next.annotations;
+        self.times = match (self.times, next.times) {
+            (Some((first, _)), Some((_, last))) => Some((first, last)),
+            (one, other) => one.or(other),
+        };
+        self.damages += next.damages;
+        self.damaged_bytes += next.damaged_bytes;
+    }
+}
+
+/// What the server does with a log or set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fate {
     /// It loads all of it.
     Loads,
     /// It takes it for cut here, and with `aof-load-truncated yes` cuts it back to this offset.
     CutBack(u64),
-    /// It refuses to start, for what stands at this offset.
-    Refuses(u64, String),
+    /// It starts without any of it, for the reason given.
+    StartsEmpty(String),
+    /// It refuses to start, for what stands at this offset; without one where no byte is at fault.
+    Refuses(Option<u64>, String),
     /// It crashes on what stands at this offset.
     Crashes(u64, String),
 }
@@ -44,37 +69,106 @@ impl Fate {
     pub fn verdict(&self) -> Verdict {
         match self {
             Fate::Loads => Verdict::Loads,
-            Fate::CutBack(_) => Verdict::LoadsTruncated,
+            Fate::CutBack(_) | Fate::StartsEmpty(_) => Verdict::LoadsTruncated,
             Fate::Refuses(..) => Verdict::Refused,
             Fate::Crashes(..) => Verdict::Crashes,
         }
     }
+
+    /// The offset that it names.
+    pub fn offset(&self) -> Option<u64> {
+        match self {
+            Fate::Loads | Fate::StartsEmpty(_) => None,
+            Fate::CutBack(at) | Fate::Crashes(at, _) => Some(*at),
+            Fate::Refuses(at, _) => *at,
+        }
+    }
+
+    /// The reason that it gives.
+    pub fn why(&self) -> Option<&str> {
+        match self {
+            Fate::Loads | Fate::CutBack(_) => None,
+            Fate::StartsEmpty(why) | Fate::Refuses(_, why) | Fate::Crashes(_, why) => Some(why),
+        }
+    }
 }
 
-/// The report of `check-aof` about one log.
+/// What a file is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileRole {
+    /// A log by itself.
+    Log,
+    /// What a set starts from.
+    Base,
+    /// What was written since.
+    Incremental,
+}
+
+impl FileRole {
+    /// The word in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            FileRole::Log => "log",
+            FileRole::Base => "base",
+            FileRole::Incremental => "incr",
+        }
+    }
+}
+
+/// One file of a log or set.
 #[derive(Clone, Debug)]
-pub struct AofReport {
-    /// The input's name as given.
-    pub input: String,
+pub struct FileReport {
+    /// Its name: the input's as given, or in a set the bare name.
+    pub name: String,
+    /// What it is for.
+    pub role: FileRole,
+    /// Its sequence number in a set.
+    pub seq: Option<i64>,
     /// Size in bytes, decompressed.
     pub size: u64,
-    /// How the file is compressed as a whole, if it is.
-    pub compressed: Option<&'static str>,
-    /// The snapshot that the log begins with, if it does.
+    /// The snapshot that it begins with, if it does.
     pub preamble: Option<Box<CheckReport>>,
     /// Where the commands begin.
     pub log_start: u64,
     /// Just behind the last item that a server reads before the first damage, or before the
     /// transaction that has no end.
     pub good_until: u64,
-    /// What the log holds.
+    /// What its log holds.
     pub tally: LogTally,
-    /// Everything found.
+    /// Everything found in it.
+    pub findings: Findings,
+}
+
+/// What is known of a set besides its files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetFacts {
+    /// The folder.
+    pub folder: String,
+    /// The manifest's bare name, if there is one.
+    pub manifest: Option<String>,
+    /// True where servers take the old single file that lies beside the folder for the base.
+    pub upgrade: bool,
+}
+
+/// The report of `check-aof` about one log or one set.
+#[derive(Clone, Debug)]
+pub struct AofReport {
+    /// The input's name as given.
+    pub input: String,
+    /// How the file is compressed as a whole, if it is.
+    pub compressed: Option<&'static str>,
+    /// Of a set: what is known of it.
+    pub set: Option<SetFacts>,
+    /// Its files in the order in which servers load them.
+    pub files: Vec<FileReport>,
+    /// What was found about the set as such.
     pub findings: Findings,
     /// The server that it was judged for.
     pub like: String,
     /// What that server does.
     pub fate: Fate,
+    /// Which file decides that, by its index.
+    pub at_file: Option<usize>,
     /// Which servers load it.
     pub loads_on: Vec<LoadsOn>,
 }
@@ -83,5 +177,34 @@ impl AofReport {
     /// What the server does, as a word.
     pub fn verdict(&self) -> Verdict {
         self.fate.verdict()
+    }
+
+    /// Bytes of all files.
+    pub fn size(&self) -> u64 {
+        self.files.iter().map(|file| file.size).sum()
+    }
+
+    /// What all files hold together.
+    pub fn tally(&self) -> LogTally {
+        let mut all = LogTally::default();
+        for file in &self.files {
+            all.add(&file.tally);
+        }
+        all
+    }
+
+    /// Errors in all lists of findings.
+    pub fn errors(&self) -> u64 {
+        self.lists().map(Findings::errors).sum()
+    }
+
+    /// Warnings in all lists of findings.
+    pub fn warnings(&self) -> u64 {
+        self.lists().map(Findings::warnings).sum()
+    }
+
+    /// The set's findings, then those of each file.
+    pub fn lists(&self) -> impl Iterator<Item = &Findings> {
+        std::iter::once(&self.findings).chain(self.files.iter().map(|file| &file.findings))
     }
 }

@@ -48,6 +48,8 @@ pub struct Finding {
     pub message: String,
     /// What helps.
     pub hint: Option<Hint>,
+    /// The file, where it is another than the report's.
+    pub file: Option<String>,
 }
 
 impl Finding {
@@ -64,6 +66,7 @@ impl Finding {
             value_type: None,
             message: problem.to_string(),
             hint: None,
+            file: None,
         }
     }
 
@@ -184,6 +187,7 @@ mod tests {
             value_type: None,
             message: String::new(),
             hint: None,
+            file: None,
         };
         let mut all = Findings::default();
         for _ in 0..Findings::LISTED + 5 {

@@ -83,6 +83,55 @@ pub const DOCS: &[FindingDoc] = &[
         remedy: "Take the command out of the log.",
     },
     FindingDoc {
+        code: "aof-manifest-empty",
+        title: "an empty manifest",
+        meaning: "The manifest of a multi-part AOF has no byte. Servers do not start on it, even where an old single file lies beside the folder.",
+        example: "A disk that was full when the manifest was copied.",
+        remedy: "`check-aof --fix` writes a new one from the names of the files, where these leave no doubt.",
+    },
+    FindingDoc {
+        code: "aof-manifest-format",
+        title: "a line of the manifest that cannot be read",
+        meaning: "A line of the manifest is not made of pairs of words with file, seq and type among them. Servers do not start on it.",
+        example: "A blank line, or `seq 0`.",
+        remedy: "Mend the line by hand, or let `check-aof --fix` write a new manifest from the names of the files.",
+    },
+    FindingDoc {
+        code: "aof-manifest-line",
+        title: "a line of the manifest that does not end",
+        meaning: "A line of the manifest is longer than servers read, holds a NUL byte, or the last one has no line feed. Servers do not start on it.",
+        example: "A manifest that was edited without a line feed at its end.",
+        remedy: "End every line, the last one as well, with a line feed.",
+    },
+    FindingDoc {
+        code: "aof-manifest-order",
+        title: "sequence numbers that do not rise",
+        meaning: "The sequence numbers of the incremental files do not rise from line to line. Servers do not start on such a manifest.",
+        example: "`seq 2` behind `seq 3`.",
+        remedy: "Put the lines in the order of their numbers.",
+    },
+    FindingDoc {
+        code: "aof-manifest-path",
+        title: "a path in the manifest",
+        meaning: "The manifest names a file by a path, where a bare name must stand. Servers do not start on it.",
+        example: "`file /backup/appendonly.aof.1.base.rdb seq 1 type b`.",
+        remedy: "Move the file into the folder and name it without its path.",
+    },
+    FindingDoc {
+        code: "aof-manifest-two-bases",
+        title: "two base files",
+        meaning: "The manifest names two base files. Servers do not start on it.",
+        example: "Two lines with `type b` after a merge by hand.",
+        remedy: "Keep the line of the newer base, and with it the incremental files that came after it.",
+    },
+    FindingDoc {
+        code: "aof-manifest-type",
+        title: "a type that the manifest does not know",
+        meaning: "The type of a file begins with another letter than b, h or i. Servers do not start on it.",
+        example: "`type x`.",
+        remedy: "Write b for the base, i for an incremental file, h for one that is superseded.",
+    },
+    FindingDoc {
         code: "aof-nested-multi",
         title: "MULTI inside a transaction",
         meaning: "A transaction begins before the one before it has ended: the `EXEC` \
@@ -99,6 +148,76 @@ pub const DOCS: &[FindingDoc] = &[
                   the `MULTI`, else they refuse it.",
         example: "A server that was stopped while it wrote a transaction.",
         remedy: "Cut the log at the `MULTI`: what it began was never done.",
+    },
+    FindingDoc {
+        code: "aof-preamble",
+        title: "commands behind a damaged snapshot",
+        meaning: "The snapshot in front of a log is damaged from a place on, and its end is not known; further on, whole commands stand, where the log goes on. Servers load neither.",
+        example: "A preamble with an overwritten block, and the log behind it.",
+        remedy: "`check-aof --fix --strategy skip` keeps the commands without the snapshot; most of its keys can be read by `dump-to-json --keep-going`.",
+    },
+    FindingDoc {
+        code: "aof-set-history",
+        title: "a superseded file",
+        meaning: "The manifest lists a file as superseded by a rewrite. A server removes it when it starts, and does not read it.",
+        example: "`type h` in a manifest, after a rewrite that was cut short.",
+        remedy: "Nothing; or copy the file away if you want to keep it.",
+    },
+    FindingDoc {
+        code: "aof-set-misnamed",
+        title: "a file whose name says something else",
+        meaning: "The name of a file has another sequence number or type than its line in the manifest. Servers go by the manifest.",
+        example: "`appendonly.aof.3.incr.aof` with `seq 2`.",
+        remedy: "Nothing, if the manifest is right.",
+    },
+    FindingDoc {
+        code: "aof-set-missing",
+        title: "a file that is not there",
+        meaning: "The manifest names a base or incremental file that is not in the folder. Servers do not start.",
+        example: "A backup that was taken while a rewrite removed a file.",
+        remedy: "Take the file from where the others came from. Without it, what it held is lost, and so is the order of what came after it.",
+    },
+    FindingDoc {
+        code: "aof-set-named-twice",
+        title: "a file that is named twice",
+        meaning: "The manifest names a file twice. A server loads it twice, or loads it and then removes it.",
+        example: "The same name as incremental file 1 and 2.",
+        remedy: "Remove the line that is wrong.",
+    },
+    FindingDoc {
+        code: "aof-set-no-manifest",
+        title: "files of a set without a manifest",
+        meaning: "The folder has files named like those of a multi-part AOF, and no manifest. A server starts empty, writes a new base over one of that name, and goes on appending to what there is.",
+        example: "A backup of `appendonlydir/*.aof` that left out the manifest.",
+        remedy: "Do not start a server on it. `check-aof --fix` writes a manifest from the names of the files, where these leave no doubt.",
+    },
+    FindingDoc {
+        code: "aof-set-nothing-named",
+        title: "a manifest that names nothing to load",
+        meaning: "The manifest names no base and no incremental file, and here are files of a set. A server starts without them.",
+        example: "A manifest of comments alone.",
+        remedy: "Name the files, or let `check-aof --fix` write a manifest from their names once this one is moved away.",
+    },
+    FindingDoc {
+        code: "aof-set-old-file",
+        title: "an old single file beside the folder",
+        meaning: "A file of the name that a server before 7.0 would use lies beside the folder of the set. Servers load the set and not this file.",
+        example: "`appendonly.aof` from before an upgrade.",
+        remedy: "Nothing, if the set is what should be loaded.",
+    },
+    FindingDoc {
+        code: "aof-set-orphan",
+        title: "a file that the manifest does not name",
+        meaning: "The file is named like those of the set, and the manifest does not name it. Servers do not load it, and say nothing.",
+        example: "`appendonly.aof.5.incr.aof` where the manifest ends with number 4.",
+        remedy: "If its number is above those of the manifest, the manifest is likely older than the file: find the newer manifest. Else a server was about to remove it.",
+    },
+    FindingDoc {
+        code: "aof-set-temporary",
+        title: "what is left of a rewrite",
+        meaning: "A temporary file of a rewrite that did not end. Servers do not read it.",
+        example: "`temp-rewriteaof-bg-17.aof`.",
+        remedy: "Remove it when no server runs on the folder.",
     },
     FindingDoc {
         code: "aof-stray-exec",
@@ -601,11 +720,15 @@ pub const DOCS: &[FindingDoc] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aof::manifest::ManifestProblem;
+    use crate::aof::set::SetProblem;
     use crate::bytes::Problem;
 
     #[test]
     fn every_code_is_explained_and_nothing_else() {
         let mut codes = Problem::CODES.to_vec();
+        codes.extend(ManifestProblem::CODES);
+        codes.extend(SetProblem::CODES);
         codes.sort_unstable();
         codes.dedup();
         let explained: Vec<_> = DOCS.iter().map(|doc| doc.code).collect();

@@ -9,7 +9,7 @@ use base64_simd::STANDARD;
 
 use crate::error::{Error, ErrorKind};
 use crate::record::types::{Family, RdbVersion};
-use crate::report::aof::{AofReport, Fate};
+use crate::report::aof::{AofReport, FileReport, LogTally};
 use crate::report::check::{CheckReport, ChecksumState, DbTally, LoadsOn};
 use crate::report::finding::{Finding, Findings};
 use crate::report::info::{InfoReport, Writer};
@@ -59,45 +59,74 @@ pub fn check(report: &CheckReport, exit: u8) -> String {
 
 /// The report of `check-aof`, with the exit status that it leads to.
 pub fn aof(report: &AofReport, exit: u8) -> String {
-    let mut object = head(
-        "check-aof",
-        &report.input,
-        Some("aof"),
-        report.verdict().name(),
-    );
+    let kind = match report.set {
+        Some(_) => "set",
+        None => "aof",
+    };
+    let verdict = report.verdict().name();
+    let mut object = head("check-aof", &report.input, Some(kind), verdict);
     for (name, value) in &mut object {
         if *name == "like" {
             *value = Json::from(report.like.as_str());
         }
     }
-    let preamble = report.preamble.as_deref();
+    object.push(("files", Json::list(&report.files, log_file)));
+    let mut all = Vec::new();
+    let mut counts = (0, 0, 0);
+    let files = report.files.iter().map(|file| (&file.findings, &file.name));
+    for (findings, name) in std::iter::once((&report.findings, &report.input)).chain(files) {
+        counts.0 += findings.count();
+        counts.1 += findings.errors();
+        counts.2 += findings.warnings();
+        let room = Findings::LISTED.saturating_sub(all.len());
+        all.extend(findings.list().iter().take(room).map(|f| finding(f, name)));
+    }
+    object.push(("findings", Json::Array(all)));
+    object.push(("counts", counted(counts)));
+    object.push(("loads_on", Json::list(&report.loads_on, loads_on)));
+    object.push(("exit", Json::from(exit)));
+    object.push(("compressed", Json::from(report.compressed)));
+    let at_file = report.at_file.and_then(|index| report.files.get(index));
+    let server = Json::Object(vec![
+        ("does", Json::from(verdict)),
+        ("file", Json::from(at_file.map(|file| file.name.as_str()))),
+        ("offset", Json::from(report.fate.offset())),
+        ("why", Json::from(report.fate.why())),
+    ]);
+    object.push(("server", server));
+    let set = report.set.as_ref().map(|set| {
+        Json::Object(vec![
+            ("folder", Json::from(set.folder.as_str())),
+            ("manifest", Json::from(set.manifest.as_deref())),
+            ("upgrade", Json::Bool(set.upgrade)),
+        ])
+    });
+    object.push(("set", Json::from(set)));
+    let tally = report.tally();
+    let names = Json::list(&tally.names, |(name, count)| {
+        Json::Object(vec![
+            ("name", Json::from(name.as_str())),
+            ("count", Json::from(*count)),
+        ])
+    });
+    object.extend(log_tally(&tally));
+    object.push(("names", names));
+    Json::Object(object).to_string()
+}
+
+fn log_file(file: &FileReport) -> Json {
+    let preamble = file.preamble.as_deref();
     let format = match preamble {
         Some(preamble) => preamble.version.map(magic),
         None => Some("resp".to_owned()),
     };
-    let file = Json::Object(vec![
-        ("name", Json::from(report.input.as_str())),
-        ("role", Json::from("log")),
-        ("seq", Json::Null),
-        ("size", Json::from(report.size)),
+    let mut object = vec![
+        ("name", Json::from(file.name.as_str())),
+        ("role", Json::from(file.role.name())),
+        ("seq", Json::from(file.seq)),
+        ("size", Json::from(file.size)),
         ("format", Json::from(format)),
-    ]);
-    object.push(("files", Json::Array(vec![file])));
-    object.extend(found(&report.findings, &report.input));
-    object.push(("loads_on", Json::list(&report.loads_on, loads_on)));
-    object.push(("exit", Json::from(exit)));
-    object.push(("compressed", Json::from(report.compressed)));
-    let (offset, why) = match &report.fate {
-        Fate::Loads => (None, None),
-        Fate::CutBack(at) => (Some(*at), None),
-        Fate::Refuses(at, why) | Fate::Crashes(at, why) => (Some(*at), Some(why.as_str())),
-    };
-    let server = Json::Object(vec![
-        ("does", Json::from(report.verdict().name())),
-        ("offset", Json::from(offset)),
-        ("why", Json::from(why)),
-    ]);
-    object.push(("server", server));
+    ];
     let preamble = preamble.map(|preamble| {
         Json::Object(vec![
             ("format", self::format(preamble.version)),
@@ -108,25 +137,23 @@ pub fn aof(report: &AofReport, exit: u8) -> String {
         ])
     });
     object.push(("preamble", Json::from(preamble)));
-    object.push(("log_start", Json::from(report.log_start)));
-    object.push(("good_until", Json::from(report.good_until)));
-    let tally = &report.tally;
-    object.push(("commands", Json::from(tally.commands)));
-    let names = Json::list(&tally.names, |(name, count)| {
-        Json::Object(vec![
-            ("name", Json::from(name.as_str())),
-            ("count", Json::from(*count)),
-        ])
-    });
-    object.push(("names", names));
-    object.push(("transactions", Json::from(tally.transactions)));
-    object.push(("annotations", Json::from(tally.annotations)));
-    object.push(("first_time", Json::from(tally.times.map(|times| times.0))));
-    object.push(("last_time", Json::from(tally.times.map(|times| times.1))));
-    object.push(("damages", Json::from(tally.damages)));
-    object.push(("damaged_bytes", Json::from(tally.damaged_bytes)));
-    object.push(("behind_damage", Json::from(tally.behind_damage)));
-    Json::Object(object).to_string()
+    object.push(("log_start", Json::from(file.log_start)));
+    object.push(("good_until", Json::from(file.good_until)));
+    object.extend(log_tally(&file.tally));
+    Json::Object(object)
+}
+
+fn log_tally(tally: &LogTally) -> Fields {
+    vec![
+        ("commands", Json::from(tally.commands)),
+        ("transactions", Json::from(tally.transactions)),
+        ("annotations", Json::from(tally.annotations)),
+        ("first_time", Json::from(tally.times.map(|times| times.0))),
+        ("last_time", Json::from(tally.times.map(|times| times.1))),
+        ("damages", Json::from(tally.damages)),
+        ("damaged_bytes", Json::from(tally.damaged_bytes)),
+        ("behind_damage", Json::from(tally.behind_damage)),
+    ]
 }
 
 /// The report of `info`, with the exit status that it leads to.
@@ -263,13 +290,18 @@ fn found(findings: &Findings, file: &str) -> Fields {
         ),
         (
             "counts",
-            Json::Object(vec![
-                ("findings", Json::from(findings.count())),
-                ("errors", Json::from(findings.errors())),
-                ("warnings", Json::from(findings.warnings())),
-            ]),
+            counted((findings.count(), findings.errors(), findings.warnings())),
         ),
     ]
+}
+
+/// Findings of any severity, errors, warnings.
+fn counted((findings, errors, warnings): (u64, u64, u64)) -> Json {
+    Json::Object(vec![
+        ("findings", Json::from(findings)),
+        ("errors", Json::from(errors)),
+        ("warnings", Json::from(warnings)),
+    ])
 }
 
 fn finding(finding: &Finding, file: &str) -> Json {
@@ -282,7 +314,7 @@ fn finding(finding: &Finding, file: &str) -> Json {
     Json::Object(vec![
         ("code", Json::from(finding.code)),
         ("severity", Json::from(finding.severity.name())),
-        ("file", Json::from(file)),
+        ("file", Json::from(finding.file.as_deref().unwrap_or(file))),
         ("start", Json::from(finding.start)),
         ("end", Json::from(finding.end)),
         ("db", Json::from(finding.db)),
@@ -463,6 +495,7 @@ mod tests {
             value_type: None,
             message: "\"".to_owned(),
             hint: None,
+            file: None,
         });
         report.findings = findings;
         let json = parsed(&check(&report, 0));

@@ -239,7 +239,12 @@ fn circumstances(finding: &Finding, paint: Paint, indent: &str, out: &mut String
     if let Some((encoding, byte)) = finding.place.inside {
         place.push_str(&format!(", byte {byte} of the {}", encoding.name()));
     }
-    line(place);
+    match &finding.file {
+        // The file as such, whatever its bytes.
+        Some(_) if finding.start == 0 => {}
+        Some(file) => line(format!("{place} of {}", shown(file))),
+        None => line(place),
+    }
     if let Some(key) = &finding.key {
         let mut words = format!("key \"{}\"", printable(key));
         if let Some(db) = finding.db {
@@ -457,26 +462,24 @@ fn server_name(name: &str) -> (&str, &str) {
 }
 
 fn verdict(report: &CheckReport, paint: Paint) -> String {
-    let mut out = verdict_of(report.verdict, &report.findings, paint);
+    let (errors, warnings) = (report.findings.errors(), report.findings.warnings());
+    let mut out = verdict_with(report.verdict, errors, warnings, paint);
     if !report.duplicates_checked {
         out.push_str("; duplicate keys not checked");
     }
     out
 }
 
-fn verdict_of(verdict: Verdict, findings: &Findings, paint: Paint) -> String {
+fn verdict_with(verdict: Verdict, errors: u64, warnings: u64, paint: Paint) -> String {
     let name = verdict.name();
     let name = match verdict {
-        Verdict::Loads if findings.warnings() > 0 => paint.doubtful(name),
+        Verdict::Loads if warnings > 0 => paint.doubtful(name),
         Verdict::Loads => paint.good(name),
         Verdict::LoadsTruncated | Verdict::Refused | Verdict::Crashes => paint.bad(name),
         Verdict::Unknown => paint.doubtful(name),
     };
     let mut out = format!("verdict: {name}");
-    for (count, noun) in [
-        (findings.errors(), "error"),
-        (findings.warnings(), "warning"),
-    ] {
+    for (count, noun) in [(errors, "error"), (warnings, "warning")] {
         if count > 0 {
             out.push_str(&format!(", {}", counted(count, noun)));
         }
@@ -519,6 +522,7 @@ pub(super) mod tests {
             value_type: Some("hash-listpack"),
             message: "an entry runs past the end of its blob".to_owned(),
             hint: Some(Hint::OneKey),
+            file: None,
         });
         let mut db = DbTally {
             keys: 1_234_567,

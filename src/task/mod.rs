@@ -7,6 +7,7 @@ mod duplicates;
 pub mod get;
 pub mod info;
 mod key_index;
+pub(crate) mod logs;
 mod open;
 
 use std::path::PathBuf;

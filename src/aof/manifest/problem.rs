@@ -66,6 +66,17 @@ pub enum ManifestProblem {
 }
 
 impl ManifestProblem {
+    /// Every stable word that [`code`](Self::code) gives.
+    pub const CODES: [&'static str; 7] = [
+        "aof-manifest-empty",
+        "aof-manifest-format",
+        "aof-manifest-line",
+        "aof-manifest-order",
+        "aof-manifest-path",
+        "aof-manifest-two-bases",
+        "aof-manifest-type",
+    ];
+
     /// The stable word for it, as reports carry it.
     pub fn code(self) -> &'static str {
         match self {

@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 use crate::aof::resp::Command;
 use crate::bytes::Problem;
 use crate::command::{self, CommandSpec, Like, Resolved};
-use crate::record::target::Target;
 use crate::report::aof::Fate;
-use crate::report::check::{CheckReport, LoadsOn, Verdict};
+use crate::report::check::{CheckReport, Verdict};
 use crate::report::finding::{Finding, Findings};
 use crate::report::info::Writer;
-use crate::task::check_aof::{NAMES_LISTED, Stop, Walk, finding, is_module_name};
+use crate::task::check_aof::walk::{Stop, finding};
+use crate::task::check_aof::{Checked, NAMES_LISTED, is_a_modules};
 
 /// The setting that lets a server cut a log back.
 const TRUNCATED: &str = "aof-load-truncated yes";
@@ -41,6 +41,22 @@ impl Uses {
             self.least = Some((argc, at));
         }
         if self.most.is_none_or(|(most, _)| argc > most) {
+            self.most = Some((argc, at));
+        }
+    }
+
+    /// Adds the uses that come next.
+    fn join(&mut self, next: &Uses) {
+        self.count += next.count;
+        self.first = self.first.or(next.first);
+        if let Some((argc, at)) = next.least
+            && self.least.is_none_or(|(least, _)| argc < least)
+        {
+            self.least = Some((argc, at));
+        }
+        if let Some((argc, at)) = next.most
+            && self.most.is_none_or(|(most, _)| argc > most)
+        {
             self.most = Some((argc, at));
         }
     }
@@ -108,6 +124,27 @@ impl Used {
         }
     }
 
+    /// Adds what comes next in the log.
+    pub(super) fn add(&mut self, next: Used) {
+        if self.commands.is_empty() {
+            self.commands = next.commands;
+        } else {
+            for (uses, next) in self.commands.iter_mut().zip(&next.commands) {
+                uses.join(next);
+            }
+        }
+        for (key, uses) in next.subcommands {
+            if self.subcommands.len() < NAMES_LISTED || self.subcommands.contains_key(&key) {
+                self.subcommands.entry(key).or_default().join(&uses);
+            }
+        }
+        for (name, uses) in next.others {
+            if self.others.len() < NAMES_LISTED || self.others.contains_key(&name) {
+                self.others.entry(name).or_default().join(&uses);
+            }
+        }
+    }
+
     /// How often each name stands in the log.
     pub(super) fn names(&self) -> BTreeMap<String, u64> {
         let known = command::all().iter().zip(&self.commands);
@@ -122,13 +159,22 @@ impl Used {
     }
 
     /// Modules' commands, which need the module.
-    fn modules(&self) -> Vec<String> {
-        let names = self.others.keys().filter(|name| is_module_name(name));
+    pub(super) fn modules(&self, allowed: &[Vec<u8>]) -> Vec<String> {
+        let names = self
+            .others
+            .keys()
+            .filter(|name| is_a_modules(name, allowed));
         let mut modules: Vec<String> = names
-            .map(|name| {
-                let module = name.split(|&b| b == b'.').next().unwrap_or_default();
-                let module = crate::error::printable(&module.to_ascii_uppercase());
-                format!("a module with the commands {module}.*")
+            .map(|name| match memchr::memchr(b'.', name) {
+                Some(dot) => {
+                    let module = name.get(..dot).unwrap_or_default().to_ascii_uppercase();
+                    let module = crate::error::printable(&module);
+                    format!("a module with the commands {module}.*")
+                }
+                None => {
+                    let name = crate::error::printable(&name.to_ascii_uppercase());
+                    format!("a module with the command {name}")
+                }
             })
             .collect();
         modules.dedup();
@@ -136,10 +182,10 @@ impl Used {
     }
 
     /// Everything that this server does not take, first the first.
-    fn faults(&self, like: Like) -> Vec<Fault> {
+    fn faults(&self, like: Like, allowed: &[Vec<u8>]) -> Vec<Fault> {
         let mut faults = Vec::new();
         for (name, uses) in &self.others {
-            if let (Some(at), false) = (uses.first, is_module_name(name)) {
+            if let (Some(at), false) = (uses.first, is_a_modules(name, allowed)) {
                 faults.push(Fault {
                     at,
                     name: crate::error::printable(name),
@@ -163,8 +209,8 @@ impl Used {
     }
 
     /// Puts what this server does not take among the findings.
-    pub(super) fn tell(&self, like: Like, to: &mut Findings) {
-        for fault in self.faults(like) {
+    pub(super) fn tell(&self, like: Like, allowed: &[Vec<u8>], to: &mut Findings) {
+        for fault in self.faults(like, allowed) {
             let problem = match fault.argc {
                 Some(found) => Problem::AofArity { found },
                 None => Problem::AofUnknownCommand,
@@ -183,28 +229,53 @@ impl Used {
         }
     }
 
-    /// The server that the log seems to be of: the writer of its preamble, else the last Redis that
-    /// was asked, or the last Valkey where only that knows a command.
-    pub(super) fn likely(&self, preamble: Option<&CheckReport>) -> Like {
-        let writer = preamble.and_then(|p| Writer::of(p.version, &p.aux));
-        let named = writer.and_then(|writer| {
-            let family = writer.software.name().to_ascii_lowercase();
-            let version = std::str::from_utf8(writer.version?).ok()?;
-            format!("{family}-{version}").parse().ok()
-        });
-        named.unwrap_or_else(|| {
-            let mut used = command::all().iter().zip(&self.commands);
-            let valkey = used.any(|(spec, uses)| {
-                uses.count > 0
-                    && spec
-                        .known_to()
-                        .all(|line| line.name().starts_with("valkey"))
-            });
-            Like::from(match valkey {
-                true => command::ServerLine::Valkey91,
-                false => command::ServerLine::Redis82,
-            })
+    /// True where only Valkey knows some command.
+    pub(super) fn is_valkeys(&self) -> bool {
+        let mut used = command::all().iter().zip(&self.commands);
+        used.any(|(spec, uses)| {
+            uses.count > 0
+                && spec
+                    .known_to()
+                    .all(|line| line.name().starts_with("valkey"))
         })
+    }
+}
+
+/// The server that wrote a snapshot, where it says so.
+pub(super) fn writer(preamble: &CheckReport) -> Option<Like> {
+    let writer = Writer::of(preamble.version, &preamble.aux)?;
+    let family = writer.software.name().to_ascii_lowercase();
+    let version = std::str::from_utf8(writer.version?).ok()?;
+    format!("{family}-{version}").parse().ok()
+}
+
+/// The server that a log without a writer seems to be of: the last Redis that was asked, or the last
+/// Valkey where only that knows a command.
+pub(super) fn likely(valkey: bool) -> Like {
+    Like::from(match valkey {
+        true => command::ServerLine::Valkey91,
+        false => command::ServerLine::Redis82,
+    })
+}
+
+/// Whether a file is the last that a server loads: only that may end inside a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Last {
+    Yes,
+    No,
+}
+
+/// What a server with this fate needs to load the file, or why it does not.
+pub(super) fn needs_of(fate: &Fate, needs: &mut Vec<String>) -> Option<String> {
+    match fate {
+        Fate::Loads => None,
+        Fate::CutBack(at) => {
+            needs.push(format!("{TRUNCATED} (cuts it back to {at:#x})"));
+            None
+        }
+        Fate::StartsEmpty(why) | Fate::Refuses(None, why) => Some(why.clone()),
+        Fate::Refuses(Some(at), why) => Some(format!("at {at:#x}: {why}")),
+        Fate::Crashes(at, why) => Some(format!("it crashes at {at:#x}: {why}")),
     }
 }
 
@@ -243,39 +314,47 @@ fn fault(spec: &CommandSpec, second: Option<&[u8]>, uses: &Uses, like: Like) -> 
     })
 }
 
-impl Walk {
-    /// What a server does with the log.
-    pub(super) fn fate(&self, like: Like, preamble: Option<&CheckReport>) -> Fate {
-        if let Some(preamble) = preamble {
+impl Checked {
+    /// The server that the log seems to be of.
+    pub(super) fn likely(&self) -> Like {
+        let writer = self.preamble.as_deref().and_then(writer);
+        writer.unwrap_or_else(|| likely(self.walk.used.is_valkeys()))
+    }
+
+    /// What a server does with the file.
+    pub(super) fn fate(&self, like: Like, last: Last) -> Fate {
+        let walk = &self.walk;
+        if let Some(preamble) = &self.preamble {
             if preamble.verdict != Verdict::Loads {
                 let text = "the snapshot that it begins with is damaged";
-                return Fate::Refuses(0, text.to_owned());
+                return Fate::Refuses(Some(0), text.to_owned());
             }
             let mut servers = preamble.loads_on.iter();
             if let Some(server) = servers.find(|s| s.server == like.line().name() && !s.ok) {
                 let why = server.why.clone().unwrap_or_default();
-                return Fate::Refuses(0, format!("the snapshot that it begins with: {why}"));
+                let why = format!("the snapshot that it begins with: {why}");
+                return Fate::Refuses(Some(0), why);
             }
         }
         // Annotations came with 7.0.
-        let annotation = self
+        let annotation = walk
             .first_annotation
             .filter(|_| like.line() == command::ServerLine::Redis62);
-        let fault = self.used.faults(like).into_iter().next();
+        let fault = walk.used.faults(like, &self.allowed).into_iter().next();
         let refused = match (annotation, fault) {
-            (Some(at), fault) if fault.as_ref().is_none_or(|fault| at < fault.at) => {
-                Some(Fate::Refuses(at, "it does not know annotations".to_owned()))
-            }
-            (_, Some(fault)) => Some(match fault.argc {
+            (Some(at), fault) if fault.as_ref().is_none_or(|fault| at < fault.at) => Some(
+                Fate::Refuses(Some(at), "it does not know annotations".to_owned()),
+            ),
+            (_, Some(Fault { at, name, argc, .. })) => Some(match argc {
                 None if like.is_newer_than_known() => {
-                    Fate::Refuses(fault.at, format!("{} is not known before it", fault.name))
+                    Fate::Refuses(Some(at), format!("{name} is not known before it"))
                 }
-                None => Fate::Refuses(fault.at, format!("unknown command {}", fault.name)),
+                None => Fate::Refuses(Some(at), format!("unknown command {name}")),
                 Some(argc) => {
-                    let why = format!("{} with {argc} arguments", fault.name);
+                    let why = format!("{name} with {argc} arguments");
                     match like.is_valkey() {
-                        true => Fate::Refuses(fault.at, why),
-                        false => Fate::Crashes(fault.at, why),
+                        true => Fate::Refuses(Some(at), why),
+                        false => Fate::Crashes(at, why),
                     }
                 }
             }),
@@ -288,49 +367,20 @@ impl Walk {
         // cut off the snapshot as well; and they leave the beginning of a transaction in the file,
         // which they cut off when they start the next time.
         let careful = like.line() == command::ServerLine::Valkey91;
-        let cut_back = |at: u64| match careful {
-            true => Fate::CutBack(at.max(self.start)),
-            false => Fate::CutBack(at),
+        let cut_back = |at: u64| match (last, careful) {
+            (Last::No, _) => Fate::Refuses(
+                Some(at),
+                "it ends inside a command or transaction, and is not the last file".to_owned(),
+            ),
+            (Last::Yes, true) => Fate::CutBack(at.max(walk.start)),
+            (Last::Yes, false) => Fate::CutBack(at),
         };
-        match (&self.stop, self.multi) {
-            (Some(Stop::Format(at, why)), _) => Fate::Refuses(*at, why.clone()),
+        match (&walk.stop, walk.multi) {
+            (Some(Stop::Format(at, why)), _) => Fate::Refuses(Some(*at), why.clone()),
             (Some(Stop::Cut(_, before)), _) if careful => cut_back(*before),
             (Some(Stop::Cut(at, _)), _) => cut_back(*at),
-            (None, Some(_)) => cut_back(self.well_before_multi),
+            (None, Some(_)) => cut_back(walk.well_before_multi),
             (None, None) => Fate::Loads,
         }
-    }
-
-    /// Which servers load it.
-    pub(super) fn loads_on(&self, preamble: Option<&CheckReport>) -> Vec<LoadsOn> {
-        let mut all = Vec::new();
-        for target in Target::ALL {
-            let Ok(like) = target.name.parse::<Like>() else {
-                continue;
-            };
-            let own = preamble.and_then(|p| p.loads_on.iter().find(|s| s.server == target.name));
-            let mut needs = own.map(|own| own.needs.clone()).unwrap_or_default();
-            let refused = own.filter(|own| !own.ok).map(|own| own.why.clone());
-            let why = match (refused, self.fate(like, preamble)) {
-                (Some(why), _) => Some(why.unwrap_or_default()),
-                (None, Fate::Loads) => None,
-                (None, Fate::CutBack(at)) => {
-                    needs.push(format!("{TRUNCATED} (cuts it back to {at:#x})"));
-                    None
-                }
-                (None, Fate::Refuses(at, why)) => Some(format!("at {at:#x}: {why}")),
-                (None, Fate::Crashes(at, why)) => Some(format!("it crashes at {at:#x}: {why}")),
-            };
-            if why.is_none() {
-                needs.extend(self.used.modules());
-            }
-            all.push(LoadsOn {
-                server: target.name,
-                ok: why.is_none(),
-                needs,
-                why,
-            });
-        }
-        all
     }
 }
