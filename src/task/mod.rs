@@ -7,6 +7,7 @@ mod duplicates;
 pub mod get;
 pub mod info;
 mod key_index;
+pub mod mend;
 mod open;
 
 use std::path::PathBuf;
