@@ -8,6 +8,7 @@ pub mod get;
 pub mod info;
 mod key_index;
 pub(crate) mod logs;
+pub mod mend;
 mod open;
 
 use std::path::PathBuf;
