@@ -18,8 +18,12 @@ pub enum Event<'d> {
 /// A stretch of bytes that cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Damage {
-    /// First byte: where the last item before it ends.
+    /// First byte: where the last item before it ends, or where that begins if it is a command whose
+    /// form is none that servers write. Then its length was damaged, most likely, and it took bytes
+    /// that are not its own; servers take it for sound.
     pub start: usize,
+    /// The last command before it, where it counts as part of it.
+    pub swallowed: Option<(usize, usize)>,
     /// Just behind its last byte: where the log goes on, or its end.
     pub end: usize,
     /// The byte where reading failed.
@@ -77,6 +81,8 @@ pub struct LogReader<'d, 'n, N: ?Sized> {
     at: usize,
     names: &'n N,
     resync: Resync,
+    /// The last command, where its form is none that servers write.
+    lax: Option<(usize, usize)>,
 }
 
 impl<'d, 'n, N: Names + ?Sized> LogReader<'d, 'n, N> {
@@ -87,6 +93,7 @@ impl<'d, 'n, N: Names + ?Sized> LogReader<'d, 'n, N> {
             at: 0,
             names,
             resync: Resync::new(log.len()),
+            lax: None,
         }
     }
 
@@ -128,7 +135,13 @@ impl<'d, 'n, N: Names + ?Sized> LogReader<'d, 'n, N> {
             Ok((after, item)) => {
                 self.at = self.log.len() - after.len();
                 let event = match item {
-                    Item::Command(command) => Event::Command(command),
+                    Item::Command(command) => {
+                        // A bracket alone takes nothing that is not its own.
+                        if command.is_lax() && command.argc() > 1 {
+                            self.lax = Some((start, self.at));
+                        }
+                        Event::Command(command)
+                    }
                     Item::Annotation(text) => Event::Annotation(text),
                 };
                 Some((start, event))
@@ -139,7 +152,7 @@ impl<'d, 'n, N: Names + ?Sized> LogReader<'d, 'n, N> {
 
     #[cold]
     fn damage(&mut self, rest: &'d [u8], error: nom::Err<Fault>) -> Event<'d> {
-        let start = self.at;
+        let failed = self.at;
         let (at, problem) = match error {
             nom::Err::Error(fault) | nom::Err::Failure(fault) => {
                 (self.log.len() - fault.rest, fault.problem)
@@ -149,7 +162,7 @@ impl<'d, 'n, N: Names + ?Sized> LogReader<'d, 'n, N> {
                     self.at = self.log.len();
                     return Event::Annotation(rest.get(1..).unwrap_or_default());
                 }
-                Ending::BadFormat(problem) => (start, problem),
+                Ending::BadFormat(problem) => (failed, problem),
                 Ending::Cut => {
                     let missing = match needed {
                         nom::Needed::Size(n) => n.get() as u64,
@@ -159,6 +172,8 @@ impl<'d, 'n, N: Names + ?Sized> LogReader<'d, 'n, N> {
                 }
             },
         };
+        let swallowed = self.lax.take().filter(|(_, end)| *end == failed);
+        let start = swallowed.map_or(failed, |(start, _)| start);
         let resumed = self.resync.next_chain(self.log, start + 1, self.names);
         let end = resumed.map_or(self.log.len(), |resumed| resumed.at);
         self.at = end;
@@ -171,6 +186,7 @@ impl<'d, 'n, N: Names + ?Sized> LogReader<'d, 'n, N> {
         };
         Event::Damage(Damage {
             start,
+            swallowed,
             end,
             at,
             problem,

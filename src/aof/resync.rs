@@ -238,14 +238,20 @@ pub fn guess<N: Names + ?Sized>(log: &[u8], from: usize, until: usize, names: &N
     None
 }
 
-/// What stands where the number of an argument's header should, at the end of some bytes.
+/// What stands where the number of an argument's header should, on a line of its own at the end of
+/// some bytes, if most of it is left.
 fn length_before(bytes: &[u8]) -> Option<&[u8]> {
-    let line = bytes.strip_suffix(b"\r\n")?;
-    let tail = line.get(line.len().saturating_sub(LENGTH_WITHIN)..)?;
-    let mark = memchr::memrchr(b'$', tail)?;
-    let digits = tail.get(mark + 1..)?;
-    (!digits.is_empty()).then_some(digits)
+    let lines = bytes.strip_suffix(b"\r\n")?;
+    let tail = lines.get(lines.len().saturating_sub(LENGTH_WITHIN + 3)..)?;
+    let (front, digits) = tail.split_at_checked(memchr::memrchr(b'$', tail)?)?;
+    let digits = digits.get(1..)?;
+    let lost = digits.iter().filter(|b| !b.is_ascii_digit()).count();
+    let alone = front.ends_with(b"\r\n") && !digits.iter().any(|b| b"\r\n".contains(b));
+    (alone && !digits.is_empty() && lost <= LOST_DIGITS).then_some(digits)
 }
+
+/// Digits of a length that may be lost: with more of them, nearly any would do.
+const LOST_DIGITS: usize = 2;
 
 /// Bytes of an argument's header without its end, at most.
 const LENGTH_WITHIN: usize = 10;
