@@ -16,9 +16,23 @@ fn every_report_is_as_published() {
     let mut inputs = vec![root.join("none.rdb"), root.clone()];
     find(&root, &mut inputs);
     let mut codes = Vec::new();
-    for command in ["check-rdb", "check-aof", "info"] {
+    for command in [
+        &["check-rdb"][..],
+        &["check-aof"],
+        &["check-aof", "--fix", "-n"],
+        &[
+            "check-aof",
+            "--fix",
+            "-n",
+            "--strategy",
+            "skip",
+            "--drop-unknown",
+        ],
+        &["info"],
+    ] {
         let output = Command::new(env!("CARGO_BIN_EXE_redkit"))
-            .args([command, "--format", "json"])
+            .args(command)
+            .args(["--format", "json"])
             .args(&inputs)
             .output()
             .unwrap();
