@@ -203,6 +203,13 @@ fn wrong(log: &Log, bytes: &[u8], damaged: &[Range<usize>]) -> (Vec<usize>, Vec<
         .zip(&hit)
         .filter_map(|(transaction, hit)| transaction.filter(|_| *hit))
         .collect();
+    // Where two readings stand, the one that keeps fewer is taken.
+    let ambiguous: Vec<Range<usize>> = mending
+        .fix
+        .iter()
+        .flat_map(|fix| &fix.files[0].ambiguous)
+        .map(|r| usize::try_from(r.start).unwrap()..usize::try_from(r.end).unwrap())
+        .collect();
     let mut lost = Vec::new();
     let mut run_from = 0;
     for at in 0..=log.commands.len() {
@@ -213,7 +220,8 @@ fn wrong(log: &Log, bytes: &[u8], damaged: &[Range<usize>]) -> (Vec<usize>, Vec<
         if at - run_from >= 3 || at == log.commands.len() {
             for n in run_from..at {
                 let whole = log.transactions[n].is_none_or(|t| !torn.contains(&t));
-                if whole && !holds(&kept, &log.commands[n]) {
+                let doubtful = holds(&ambiguous, &log.commands[n]);
+                if whole && !doubtful && !holds(&kept, &log.commands[n]) {
                     lost.push(n);
                 }
             }

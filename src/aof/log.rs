@@ -18,9 +18,10 @@ pub enum Event<'d> {
 /// A stretch of bytes that cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Damage {
-    /// First byte: where the last item before it ends, or where that begins if it is a command whose
-    /// form is none that servers write. Then its length was damaged, most likely, and it took bytes
-    /// that are not its own; servers take it for sound.
+    /// First byte: where the last item before it ends, or where that begins if it is a command that
+    /// took bytes which are not its own, since one of its lengths was damaged. That shows by its form,
+    /// which is none that servers write, or by commands that begin inside it and go on behind it.
+    /// Servers take it for sound.
     pub start: usize,
     /// The last command before it, where it counts as part of it.
     pub swallowed: Option<(usize, usize)>,
@@ -81,8 +82,10 @@ pub struct LogReader<'d, 'n, N: ?Sized> {
     at: usize,
     names: &'n N,
     resync: Resync,
-    /// The last command, where its form is none that servers write.
-    lax: Option<(usize, usize)>,
+    /// Where the last command stands.
+    last: (usize, usize),
+    /// Whether its form is none that servers write.
+    lax: bool,
 }
 
 impl<'d, 'n, N: Names + ?Sized> LogReader<'d, 'n, N> {
@@ -93,7 +96,8 @@ impl<'d, 'n, N: Names + ?Sized> LogReader<'d, 'n, N> {
             at: 0,
             names,
             resync: Resync::new(log.len()),
-            lax: None,
+            last: (0, 0),
+            lax: false,
         }
     }
 
@@ -136,10 +140,8 @@ impl<'d, 'n, N: Names + ?Sized> LogReader<'d, 'n, N> {
                 self.at = self.log.len() - after.len();
                 let event = match item {
                     Item::Command(command) => {
-                        // A bracket alone takes nothing that is not its own.
-                        if command.is_lax() && command.argc() > 1 {
-                            self.lax = Some((start, self.at));
-                        }
+                        self.last = (start, self.at);
+                        self.lax = command.is_lax();
                         Event::Command(command)
                     }
                     Item::Annotation(text) => Event::Annotation(text),
@@ -147,6 +149,19 @@ impl<'d, 'n, N: Names + ?Sized> LogReader<'d, 'n, N> {
                 Some((start, event))
             }
             Err(error) => Some((start, self.damage(rest, error))),
+        }
+    }
+
+    /// True where what was taken for a command is none, since a length in it was damaged.
+    fn is_none(&mut self, from: usize, until: usize) -> bool {
+        let bytes = self.log.get(from..until).unwrap_or_default();
+        match resp::item(bytes) {
+            // A bracket has no room for bytes of others.
+            Ok((_, Item::Command(command))) if command.is("multi") || command.is("exec") => false,
+            _ if self.lax => true,
+            _ => self
+                .resync
+                .is_crossed(self.log, from + 1, until, self.names),
         }
     }
 
@@ -172,7 +187,9 @@ impl<'d, 'n, N: Names + ?Sized> LogReader<'d, 'n, N> {
                 }
             },
         };
-        let swallowed = self.lax.take().filter(|(_, end)| *end == failed);
+        let (last, last_end) = self.last;
+        let swallowed = (last_end == failed && last < failed && self.is_none(last, failed))
+            .then_some((last, failed));
         let start = swallowed.map_or(failed, |(start, _)| start);
         let resumed = self.resync.next_chain(self.log, start + 1, self.names);
         let end = resumed.map_or(self.log.len(), |resumed| resumed.at);

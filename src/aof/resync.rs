@@ -139,6 +139,31 @@ impl Resync {
         runs
     }
 
+    /// True where a chain begins behind `from` and before `until`, and goes on behind that.
+    pub fn is_crossed<N: Names + ?Sized>(
+        &mut self,
+        log: &[u8],
+        from: usize,
+        until: usize,
+        names: &N,
+    ) -> bool {
+        let mut at = from;
+        while self.patience > 0
+            && let Some(rest) = log.get(at..until)
+            && let Some(next) = memchr::memchr(b'*', rest)
+        {
+            at += next;
+            if self
+                .chain(log, at, names)
+                .is_some_and(|(end, _)| end > until)
+            {
+                return true;
+            }
+            at += 1;
+        }
+        false
+    }
+
     /// Where the value ends whose length stands damaged right before `at`, if a command of the chain
     /// there ends just where such a value would: the value is then a log without its last CR and LF,
     /// which the value's own take the place of. Of several such ends the one that the length names as
