@@ -303,17 +303,15 @@ impl<'a> Pass<'a> {
     /// The last command, which begins here, is none.
     fn uncount(&mut self, start: u64) {
         self.scan.commands -= 1;
-        match self.scan.losses.last_mut().filter(|loss| loss.end > start) {
+        let gone = self.scan.losses.last_mut();
+        if let Some(loss) = gone.filter(|loss| loss.end > start) {
             // It went already, for its name.
-            Some(loss) => {
-                loss.end = start;
-                loss.commands -= 1;
-                if loss.start >= loss.end {
-                    self.scan.losses.pop();
-                }
-                return;
+            loss.end = start;
+            loss.commands -= 1;
+            if loss.start >= loss.end {
+                self.scan.losses.pop();
             }
-            None => {}
+            return;
         }
         match (&mut self.open, &mut self.pending) {
             (Some(open), _) => open.commands -= 1,
