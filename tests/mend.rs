@@ -6,6 +6,8 @@ mod kill;
 mod limits;
 #[path = "mend/scene.rs"]
 mod scene;
+#[path = "mend/servers.rs"]
+mod servers;
 mod support;
 
 use std::fs;
