@@ -293,6 +293,27 @@ impl OutputArgs {
     }
 }
 
+/// Gives the output its name, unless it is not what was asked for.
+pub(super) fn finish(out: Output, worst: Exit, keep_going: bool, words: &Words) -> Result<()> {
+    if worst != Exit::Done && !keep_going && out.temporary().is_some() {
+        let name = text::shown(out.name());
+        words.note(&format!(
+            "{name} is not written; `--keep-going` keeps what could be read"
+        ));
+        return Ok(());
+    }
+    for lost in out.lost() {
+        words.note(&format!(
+            "{}: its {lost} could not be kept",
+            text::shown(out.name())
+        ));
+    }
+    match out.finish() {
+        Err(error) if error.is_closed_pipe() => Ok(()),
+        done => done.map(|_| ()),
+    }
+}
+
 /// How values are written as JSON.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Values")]

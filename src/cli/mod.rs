@@ -11,6 +11,7 @@ mod dump_to_json;
 mod explain;
 mod get;
 mod info;
+mod log;
 mod man;
 mod memory;
 mod progress;
@@ -144,6 +145,7 @@ enum Command {
     DumpToJson(dump_to_json::DumpToJson),
     Get(get::Get),
     Info(info::Info),
+    Log(log::Log),
     Explain(explain::Explain),
     Completions(completions::Completions),
     Man(man::Man),
@@ -182,6 +184,7 @@ fn parse_and_run(args: &[OsString]) -> Exit {
         Command::DumpToJson(command) => command.run(&common, &words),
         Command::Get(command) => command.run(&common, &words),
         Command::Info(command) => command.run(&common, &words),
+        Command::Log(command) => command.run(&common, &words),
         Command::Explain(command) => command.run(&words),
         Command::Completions(command) => command.run(&words),
         Command::Man(command) => command.run(),
@@ -250,6 +253,7 @@ Examples:
   redkit check-aof appendonly.aof         Will the server start, and what does it lose?
   redkit dump-to-json dump.rdb.gz | jq    Every key with its value, a line each
   redkit get dump.rdb user:1000           One key
+  redkit log --cmd FLUSHALL appendonlydir Who emptied it, and when?
   redkit explain rdb-checksum             What a finding means
 
 Exit status:

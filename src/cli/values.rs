@@ -9,6 +9,7 @@ use crate::error::{Error, Hint, Result};
 use crate::record::DataType;
 use crate::record::filter::{Comparison, TtlClass, parse_size};
 use crate::report::json::StringStyle;
+use crate::task::place::FileOffset;
 
 pub(super) fn threads(text: &str) -> std::result::Result<usize, String> {
     match text.parse() {
@@ -49,6 +50,10 @@ pub(super) fn moment(text: &str) -> std::result::Result<i64, String> {
 
 /// The first bare number that is taken for milliseconds: 1973 as such, the year 5138 as seconds.
 const FIRST_MS: i64 = 100_000_000_000;
+
+pub(super) fn file_offset(text: &str) -> std::result::Result<FileOffset, &'static str> {
+    text.parse()
+}
 
 pub(super) fn slots(text: &str) -> std::result::Result<(u16, u16), String> {
     let (first, last) = text.split_once('-').unwrap_or((text, text));

@@ -4,11 +4,15 @@ pub mod check_aof;
 pub mod check_rdb;
 pub mod dump;
 mod duplicates;
+mod front;
 pub mod get;
 pub mod info;
 mod key_index;
+pub mod log;
+mod log_files;
 pub(crate) mod logs;
 mod open;
+pub mod place;
 
 use std::path::PathBuf;
 
