@@ -7,6 +7,7 @@ pub mod findings_doc;
 pub mod info;
 pub mod json;
 pub mod json_report;
+pub mod log_info;
 pub mod text;
 
 pub use check::CheckReport;

@@ -10,6 +10,7 @@ pub mod info;
 mod key_index;
 pub mod log;
 mod log_files;
+mod log_info;
 pub(crate) mod logs;
 mod open;
 pub mod place;
