@@ -51,6 +51,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("memmap2", &["io/source.rs"]),
     ("nom", &["bytes/", "encoding/", "rdb/", "aof/"]),
     ("regex", &["record/filter.rs"]),
+    ("rustix", &["io/"]),
     ("ruzstd", &["io/decompress.rs"]),
     ("serde_json", &["report/json_report.rs"]),
     ("signal_hook", &["io/source.rs"]),

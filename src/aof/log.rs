@@ -30,6 +30,8 @@ pub struct Damage {
     pub cause: Cause,
     /// True where a log inside a value was passed over.
     pub embedded: bool,
+    /// True where another reading, which keeps more commands, could not be told to be wrong.
+    pub ambiguous: bool,
 }
 
 /// Damage in words that help to know where it comes from.
@@ -106,6 +108,13 @@ impl<'d, 'n, N: Names + ?Sized> LogReader<'d, 'n, N> {
         self.resync.is_exhausted()
     }
 
+    /// Runs of whole known commands inside a stretch of damage, as ranges with the number of their
+    /// commands: fewer than what is believed.
+    pub fn runs_in(&mut self, damage: &Damage) -> Vec<(usize, usize, u64)> {
+        let from = damage.start + 1;
+        self.resync.runs(self.log, from, damage.end, self.names)
+    }
+
     /// What comes next, with the offset where it begins; `None` at the end.
     #[inline]
     #[allow(clippy::should_implement_trait)]
@@ -167,6 +176,7 @@ impl<'d, 'n, N: Names + ?Sized> LogReader<'d, 'n, N> {
             problem,
             cause,
             embedded: resumed.is_some_and(|resumed| resumed.embedded),
+            ambiguous: resumed.is_some_and(|resumed| resumed.ambiguous),
         })
     }
 }

@@ -5,8 +5,9 @@
 //! arguments, three in a row or all the way to the end of the log.
 //!
 //! A log inside a value whose length was destroyed makes such a chain as well. It gives itself away
-//! at its end, where the CR and LF that close the value stand before the next command of the outer
-//! log; then that one is taken.
+//! by the CR and LF that close the value and stand behind its last command; the chain of the outer
+//! log is then the next one. A log that lacks its own last CR and LF does not: there the chains run
+//! into each other, and only what is left of the length tells where the value ends.
 
 use crate::aof::resp::{self, Command, Item};
 
@@ -45,6 +46,8 @@ pub struct Resumed {
     pub at: usize,
     /// True where another log was passed over that stands inside a value.
     pub embedded: bool,
+    /// True where another reading, which keeps more commands, could not be told to be wrong.
+    pub ambiguous: bool,
 }
 
 /// Finds chains behind damage, within a bounded effort for the whole of a log.
@@ -77,33 +80,109 @@ impl Resync {
         let mut embedded = false;
         while self.patience > 0 {
             at += memchr::memchr(b'*', log.get(at..)?)?;
-            let Some(end) = self.chain(log, at, names) else {
+            let Some((end, _)) = self.chain(log, at, names) else {
                 at += 1;
                 continue;
             };
             // A log inside a value ends in the value's own CR and LF.
-            if let Some(outer) = log.get(end..).and_then(|rest| rest.strip_prefix(b"\r\n")) {
-                let outer = log.len() - outer.len();
-                if self.chain(log, outer, names).is_some() {
-                    at = outer;
-                    embedded = true;
-                    continue;
-                }
+            if log.get(end..).is_some_and(|rest| rest.starts_with(b"\r\n")) {
+                at = end + 2;
+                embedded = true;
+                continue;
             }
-            return Some(Resumed { at, embedded });
+            let value_end = self.value_end(log, from, at, names);
+            return Some(Resumed {
+                at: value_end.map_or(at, |(end, _)| end),
+                embedded: embedded || value_end.is_some(),
+                ambiguous: value_end.is_some_and(|(_, certain)| !certain),
+            });
         }
         None
     }
 
-    /// The end of the run of commands that begins at `at`, if it can be believed.
-    fn chain<N: Names + ?Sized>(&mut self, log: &[u8], at: usize, names: &N) -> Option<usize> {
+    /// Runs of whole known commands between two places where no chain was found, as ranges with the
+    /// number of their commands.
+    pub fn runs<N: Names + ?Sized>(
+        &mut self,
+        log: &[u8],
+        from: usize,
+        until: usize,
+        names: &N,
+    ) -> Vec<(usize, usize, u64)> {
+        let region = log.get(..until).unwrap_or(log);
+        let mut runs = Vec::new();
+        let mut at = from;
+        while self.patience > 0
+            && let Some(rest) = region.get(at..)
+            && let Some(next) = memchr::memchr(b'*', rest)
+        {
+            at += next;
+            let (mut end, mut count) = (at, 0);
+            while let Some(rest) = region.get(end..)
+                && let Some((len, is_command)) = self.link(rest, names)
+            {
+                end += len;
+                count += u64::from(is_command);
+            }
+            let closes_a_value = region
+                .get(end..)
+                .is_some_and(|rest| rest.starts_with(b"\r\n"));
+            match count {
+                0 => at += 1,
+                _ if closes_a_value => at = end + 2,
+                _ => {
+                    runs.push((at, end, count));
+                    at = end;
+                }
+            }
+        }
+        runs
+    }
+
+    /// Where the value ends whose length stands damaged right before `at`, if a command of the chain
+    /// there ends just where such a value would: the value is then a log without its last CR and LF,
+    /// which the value's own take the place of. Of several such ends the one that the length names as
+    /// it stands, and this is certain, else the last.
+    fn value_end<N: Names + ?Sized>(
+        &mut self,
+        log: &[u8],
+        from: usize,
+        at: usize,
+        names: &N,
+    ) -> Option<(usize, bool)> {
+        let digits = length_before(log.get(from..at)?)?;
+        let mut end = at;
+        let mut found = None;
+        let most = 10usize.checked_pow(u32::try_from(digits.len()).ok()?)?;
+        while end - at <= most + 2
+            && let Some((len, _)) = self.link(log.get(end..)?, names)
+        {
+            end += len;
+            match could_be(digits, end - at - 2) {
+                Some(true) => return Some((end, true)),
+                Some(false) => found = Some((end, false)),
+                None => {}
+            }
+        }
+        found
+    }
+
+    /// The end of the run of commands that begins at `at`, if it can be believed, and how many they
+    /// are.
+    fn chain<N: Names + ?Sized>(
+        &mut self,
+        log: &[u8],
+        at: usize,
+        names: &N,
+    ) -> Option<(usize, usize)> {
         let mut end = at;
         let mut count = 0;
         while let Some((len, is_command)) = self.link(log.get(end..)?, names) {
             end += len;
             count += usize::from(is_command);
         }
-        (count >= ENOUGH || (count > 0 && end == log.len())).then_some(end)
+        let believed = count >= ENOUGH || (count > 0 && end == log.len());
+        believed.then_some((end, count))
     }
 
     /// The length of the known command or annotation that `rest` begins with.
@@ -124,7 +203,8 @@ impl Resync {
         match item {
             Ok((after, Item::Command(command))) => {
                 let len = rest.len() - after.len();
-                is_known(&command, names).then_some((len, true))
+                // No server writes another form, and damage makes some.
+                (is_known(&command, names) && !command.is_lax()).then_some((len, true))
             }
             Ok((after, Item::Annotation(text))) => {
                 let len = rest.len() - after.len();
@@ -156,6 +236,31 @@ pub fn guess<N: Names + ?Sized>(log: &[u8], from: usize, until: usize, names: &N
         at += 1;
     }
     None
+}
+
+/// What stands where the number of an argument's header should, at the end of some bytes.
+fn length_before(bytes: &[u8]) -> Option<&[u8]> {
+    let line = bytes.strip_suffix(b"\r\n")?;
+    let tail = line.get(line.len().saturating_sub(LENGTH_WITHIN)..)?;
+    let mark = memchr::memrchr(b'$', tail)?;
+    let digits = tail.get(mark + 1..)?;
+    (!digits.is_empty()).then_some(digits)
+}
+
+/// Bytes of an argument's header without its end, at most.
+const LENGTH_WITHIN: usize = 10;
+
+/// Whether a number may once have been what now stands there: as it is, which is certain, or but for
+/// one byte or those that are no digits.
+fn could_be(left: &[u8], number: usize) -> Option<bool> {
+    let mut text = itoa::Buffer::new();
+    let text = text.format(number).as_bytes();
+    if text.len() != left.len() {
+        return None;
+    }
+    let lost = left.iter().filter(|b| !b.is_ascii_digit()).count();
+    let differ = left.iter().zip(text).filter(|(a, b)| a != b).count();
+    (differ <= lost.max(1)).then_some(differ == 0)
 }
 
 /// Where a command's name is looked for.
@@ -212,6 +317,7 @@ pub(crate) mod tests {
         let at = Some(Resumed {
             at: 10,
             embedded: false,
+            ambiguous: false,
         });
         assert_eq!(next(&behind(b"junk"), 0), at);
         let two = [b"\0\0".as_slice(), &log(&THREE[..2])].concat();
@@ -237,7 +343,49 @@ pub(crate) mod tests {
         // SET k <log>, whose last header was destroyed: what is left is the value and its CRLF.
         let broken = [b"garbage".as_slice(), &inner, b"\r\n", &outer].concat();
         let at = 7 + inner.len() + 2;
-        assert_eq!(next(&broken, 0), Some(Resumed { at, embedded: true }));
+        let outer_log = Some(Resumed {
+            at,
+            embedded: true,
+            ambiguous: false,
+        });
+        assert_eq!(next(&broken, 0), outer_log);
+        // With more arguments behind the value, and at the end of the log.
+        let expiry = b"\r\n$4\r\nPXAT\r\n$2\r\n99\r\n";
+        let broken = [b"garbage".as_slice(), &inner, expiry, &outer].concat();
+        let at = 7 + inner.len() + expiry.len();
+        assert_eq!(next(&broken, 0).map(|r| r.at), Some(at));
+        let last = [b"garbage".as_slice(), &inner, b"\r\n"].concat();
+        assert_eq!(next(&last, 0), None);
+    }
+
+    #[test]
+    fn a_log_without_its_last_line_end_is_told_by_what_is_left_of_the_length() {
+        let inner = log(&[&["SET", "x", "1"], &["SET", "y", "1"], &["SET", "z", "1"]]);
+        let outer = log(THREE);
+        let len = inner.len() - 2;
+        assert_eq!(len, 79);
+        for (left, certain) in [("79", true), ("75", false), ("7x", false), ("\0\0", false)] {
+            // All of the value's own commands run on into the outer log.
+            let head = format!("*9\r\n$3\r\nSET\r\n$1\r\nk\r\n${left}\r\n");
+            let broken = [head.as_bytes(), &inner, &outer].concat();
+            let found = next(&broken, 1).unwrap();
+            let at = head.len() + inner.len();
+            assert_eq!((found.at, found.ambiguous), (at, !certain), "{left}");
+        }
+        // Nothing ends where a value of some sixty bytes would.
+        let head = "*9\r\n$3\r\nSET\r\n$1\r\nk\r\n$61\r\n";
+        let broken = [head.as_bytes(), &inner, &outer].concat();
+        assert_eq!(next(&broken, 1).map(|r| r.at), Some(head.len()));
+    }
+
+    #[test]
+    fn what_stands_alone_between_two_damages_is_found_as_a_run() {
+        let two = log(&[&["SET", "a", "1"], &["INCR", "a"]]);
+        let region = [b"xx".as_slice(), &two, b"*yy", &log(&[&["NOBODY"]]), b"z"].concat();
+        let runs = Resync::new(region.len()).runs(&region, 0, region.len(), &Few);
+        assert_eq!(runs, [(2, 2 + two.len(), 2)]);
+        let closed = [b"xx".as_slice(), &two, b"\r\nz"].concat();
+        assert_eq!(Resync::new(99).runs(&closed, 0, closed.len(), &Few), []);
     }
 
     #[test]

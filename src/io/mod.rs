@@ -1,6 +1,11 @@
 //! Where bytes come from and go to; work done in order by threads.
 
+pub mod attributes;
+pub mod copy;
 pub mod decompress;
+pub mod draft;
+pub mod draft_folder;
+pub mod held;
 pub mod kind;
 pub mod ordered;
 pub mod origin;

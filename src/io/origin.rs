@@ -133,16 +133,18 @@ impl Origin {
 }
 
 impl Identity {
+    /// That of the file that these metadata are of, where the system tells.
     #[cfg(unix)]
-    fn of(metadata: &fs::Metadata) -> Option<Self> {
+    pub fn of(metadata: &fs::Metadata) -> Option<Self> {
         use std::os::unix::fs::MetadataExt;
         Some(Identity {
             device: metadata.dev(),
             inode: metadata.ino(),
         })
     }
+    /// That of the file that these metadata are of: the system does not tell.
     #[cfg(not(unix))]
-    fn of(_: &fs::Metadata) -> Option<Self> {
+    pub fn of(_: &fs::Metadata) -> Option<Self> {
         None
     }
 }

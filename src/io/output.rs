@@ -12,10 +12,8 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use tempfile::TempPath;
-
 use crate::error::{Error, ErrorKind, Hint, Result};
-use crate::io::source::Doomed;
+use crate::io::draft::{Draft, folder_of, follow_links, sync_folder};
 
 /// What to do where the output exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,23 +37,22 @@ pub struct Output {
 
 /// A file that has not got its name yet.
 struct Pending {
-    temporary: TempPath,
+    draft: Draft,
     target: PathBuf,
     existing: Existing,
     lost: Vec<&'static str>,
-    _doomed: Doomed,
 }
 
 impl Output {
     /// An output to a file, pipe or device; `-` and the names of the standard output give
     /// [`stdout`](Self::stdout). A symbolic link stays, what it leads to is replaced. A file that
-    /// is replaced hands on its owner, group and mode as far as the system allows.
+    /// is replaced hands on its owner, group, mode and extended attributes as far as the system allows.
     ///
     /// # Errors
     /// [`ErrorKind::Usage`] where the file exists and may not be replaced, or a folder stands
     /// there; [`ErrorKind::Io`] where nothing can be written there.
     pub fn create(path: &Path, existing: Existing) -> Result<Output> {
-        if STANDARD_OUTPUT.iter().any(|name| path == Path::new(name)) {
+        if is_standard_output(path) {
             return Output::stdout();
         }
         let name = path.display().to_string();
@@ -136,7 +133,7 @@ impl Output {
     pub fn finish(mut self) -> Result<u64> {
         self.flush()?;
         if let Some(pending) = self.pending.take() {
-            let synced = self.file.sync_all().or_else(ignore_unable);
+            let synced = pending.draft.sync();
             match synced.and_then(|()| pending.commit()) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                     return Err(exists(&self.name));
@@ -178,10 +175,11 @@ impl Output {
 
     /// The file's name until it is finished, so that it can be read back first; flush before.
     pub fn temporary(&self) -> Option<&Path> {
-        self.pending.as_ref().map(|pending| &*pending.temporary)
+        self.pending.as_ref().map(|pending| pending.draft.path())
     }
 
-    /// What of the replaced file could not be handed on: "owner", "group", "mode".
+    /// What of the replaced file could not be handed on: "owner", "group", "mode",
+    /// "extended attributes".
     pub fn lost(&self) -> &[&'static str] {
         self.pending.as_ref().map_or(&[], |pending| &pending.lost)
     }
@@ -256,49 +254,25 @@ impl fmt::Debug for Output {
 impl Pending {
     fn new(path: &Path, existing: Existing, old: Option<&Metadata>) -> io::Result<(File, Pending)> {
         let target = follow_links(path)?;
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        set_mode(&mut options, old);
-        let mut doomed = None;
-        let made = tempfile::Builder::new()
-            .prefix(".redkit-")
-            .suffix(".tmp")
-            .rand_bytes(10)
-            .make_in(folder_of(&target), |path| {
-                let guard = Doomed::new(path);
-                let file = options.open(path)?;
-                Ok((file, doomed.insert(guard)).0)
-            })?;
-        let (file, temporary) = made.into_parts();
-        let lost = old.map_or_else(Vec::new, |old| hand_on(&file, old));
+        let draft = Draft::new(folder_of(&target), old.is_some())?;
+        let file = draft.file().try_clone()?;
+        let lost = old.map_or_else(Vec::new, |old| draft.carry_over(&target, old));
         let pending = Pending {
-            temporary,
+            draft,
             target,
             existing,
             lost,
-            _doomed: doomed.ok_or(io::ErrorKind::NotFound)?,
         };
         Ok((file, pending))
     }
 
     /// Gives the synced file its name.
     fn commit(self) -> io::Result<()> {
-        let target = self.target;
         match self.existing {
-            Existing::Replace => self.temporary.persist(&target)?,
-            Existing::Refuse => match self.temporary.persist_noclobber(&target) {
-                Ok(()) => {}
-                // Some file systems can only rename over what is there.
-                Err(error)
-                    if error.error.kind() != io::ErrorKind::AlreadyExists
-                        && fs::symlink_metadata(&target).is_err() =>
-                {
-                    error.path.persist(&target)?;
-                }
-                Err(error) => return Err(error.error),
-            },
+            Existing::Replace => self.draft.replace(&self.target)?,
+            Existing::Refuse => self.draft.name(&self.target)?,
         }
-        sync_folder(folder_of(&target))
+        sync_folder(folder_of(&self.target))
     }
 }
 
@@ -316,24 +290,9 @@ fn send(file: &mut File, mut bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// What a name leads to in the end; the last step need not exist.
-fn follow_links(path: &Path) -> io::Result<PathBuf> {
-    let mut path = path.to_path_buf();
-    for _ in 0..LINKS {
-        match fs::read_link(&path) {
-            Ok(to) => path = folder_of(&path).join(to),
-            // Not a link, or nothing there.
-            Err(_) => return Ok(path),
-        }
-    }
-    Err(io::Error::other("too many symbolic links"))
-}
-
-fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    }
+/// True for the names of the standard output.
+pub(crate) fn is_standard_output(path: &Path) -> bool {
+    STANDARD_OUTPUT.iter().any(|name| path == Path::new(name))
 }
 
 /// True for a name of one of the process's own descriptors: a file there is not ours to replace.
@@ -343,62 +302,10 @@ fn is_descriptor(path: &Path) -> bool {
         || path.starts_with("/proc/self/fd")
 }
 
-/// A new file gets the mode of any new file; one that replaces another is the writer's alone until
-/// it has the mode of that.
-#[cfg(unix)]
-fn set_mode(options: &mut OpenOptions, old: Option<&Metadata>) {
-    use std::os::unix::fs::OpenOptionsExt;
-    options.mode(if old.is_some() { 0o600 } else { 0o666 });
-}
-
-#[cfg(unix)]
-fn hand_on(file: &File, old: &Metadata) -> Vec<&'static str> {
-    use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
-    let mut lost = Vec::new();
-    let Ok(new) = file.metadata() else {
-        return vec!["owner", "group", "mode"];
-    };
-    if new.gid() != old.gid() && fchown(file, None, Some(old.gid())).is_err() {
-        lost.push("group");
-    }
-    if new.uid() != old.uid() && fchown(file, Some(old.uid()), None).is_err() {
-        lost.push("owner");
-    }
-    // Set-user and set-group bits mean something only together with the owner and group they had.
-    let mask = if lost.is_empty() { 0o7777 } else { 0o777 };
-    let mode = fs::Permissions::from_mode(old.mode() & mask);
-    if file.set_permissions(mode).is_err() {
-        lost.push("mode");
-    }
-    lost
-}
-
-#[cfg(unix)]
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    // A folder that may be written but not read cannot be opened, nor so synced.
-    match File::open(folder) {
-        Ok(folder) => folder.sync_all().or_else(ignore_unable),
-        Err(_) => Ok(()),
-    }
-}
-
 #[cfg(unix)]
 fn standard_output() -> io::Result<File> {
     use std::os::fd::AsFd;
     Ok(io::stdout().as_fd().try_clone_to_owned()?.into())
-}
-
-#[cfg(not(unix))]
-fn set_mode(_: &mut OpenOptions, _: Option<&Metadata>) {}
-
-#[cfg(not(unix))]
-fn hand_on(_: &File, _: &Metadata) -> Vec<&'static str> {
-    Vec::new()
-}
-
-#[cfg(not(unix))]
-fn sync_folder(_: &Path) -> io::Result<()> {
-    Ok(())
 }
 
 #[cfg(windows)]
@@ -407,21 +314,13 @@ fn standard_output() -> io::Result<File> {
     Ok(io::stdout().as_handle().try_clone_to_owned()?.into())
 }
 
-/// Some file systems have no way to sync.
-fn ignore_unable(error: io::Error) -> io::Result<()> {
-    match error.kind() {
-        io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported => Ok(()),
-        _ => Err(error),
-    }
-}
-
 #[cold]
-fn exists(name: &str) -> Error {
+pub(crate) fn exists(name: &str) -> Error {
     Error::usage(format!("{name} exists")).with_hint(Hint::Other("`--force` replaces it"))
 }
 
 #[cold]
-fn cannot_write(name: &str, error: io::Error) -> Error {
+pub(crate) fn cannot_write(name: &str, error: io::Error) -> Error {
     let kind = error.kind();
     if kind == io::ErrorKind::BrokenPipe {
         return Error::new(ErrorKind::ClosedPipe);
@@ -460,8 +359,6 @@ const STANDARD_OUTPUT: [&str; 4] = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self
 const DIRECT: usize = 64 << 10;
 /// What is gathered at most.
 const GATHERED: usize = 256 << 10;
-/// Links followed before a circle is assumed, as in the system itself.
-const LINKS: usize = 40;
 /// Pause before a full non-blocking pipe is tried again.
 const WAIT: Duration = Duration::from_millis(1);
 

@@ -448,7 +448,7 @@ mod live {
         }
     }
 
-    /// A temporary file that is removed when a signal ends the process while this lives.
+    /// A temporary file or folder that is removed when a signal ends the process while this lives.
     #[derive(Debug)]
     pub(in crate::io) struct Doomed(Option<&'static AtomicPtr<c_char>>);
 
@@ -479,13 +479,15 @@ mod live {
         }
     }
 
-    /// Async-signal-safe.
+    /// Files first, then the folders that they were in. Async-signal-safe.
     fn remove_doomed() {
-        for slot in &DOOMED {
-            let name = slot.load(Ordering::Acquire);
-            if !name.is_null() {
-                // SAFETY: the table holds names made by `CString::into_raw` and never freed.
-                unsafe { libc::unlink(CStr::from_ptr(name).as_ptr()) };
+        for remove in [libc::unlink, libc::rmdir] {
+            for slot in &DOOMED {
+                let name = slot.load(Ordering::Acquire);
+                if !name.is_null() {
+                    // SAFETY: the table holds names made by `CString::into_raw` and never freed.
+                    unsafe { remove(CStr::from_ptr(name).as_ptr()) };
+                }
             }
         }
     }

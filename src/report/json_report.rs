@@ -3,6 +3,8 @@
 //! Fields come in the order of the schema, so that a report can be read by people as well; hence
 //! a small tree of our own instead of the sorted maps of `serde_json`, which quotes the strings.
 
+pub mod removed;
+
 use std::fmt::{self, Write};
 
 use base64_simd::STANDARD;

@@ -16,7 +16,7 @@ pub(crate) enum Logs {
     /// One log, with or without a snapshot in front.
     One(LogFile),
     /// The files of a multi-part AOF.
-    Set(LogSet),
+    Set(Box<LogSet>),
 }
 
 /// A log, all of it at hand.
@@ -45,7 +45,7 @@ pub(crate) fn logs(input: &InputPath, run: &Run<'_>) -> Result<Logs> {
     if let InputPath::File(path) = input
         && path.is_dir()
     {
-        return folder(path).map(Logs::Set);
+        return folder(path).map(Box::new).map(Logs::Set);
     }
     let source = open::source(input, run)?;
     let kind = source.kind();
@@ -54,7 +54,7 @@ pub(crate) fn logs(input: &InputPath, run: &Run<'_>) -> Result<Logs> {
         && (kind == Kind::Manifest || is_lost_manifest(kind, path))
     {
         let listing = Listing::of_manifest(path).map_err(unlisted)?;
-        return Ok(Logs::Set(LogSet::of(listing)));
+        return Ok(Logs::Set(Box::new(LogSet::of(listing))));
     }
     open::is_log(kind)?;
     // An empty file is a log without commands; an empty pipe is one whose writer has failed.

@@ -12,6 +12,7 @@ pub mod log;
 mod log_files;
 mod log_info;
 pub(crate) mod logs;
+pub mod mend;
 mod open;
 pub mod place;
 
