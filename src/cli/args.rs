@@ -154,7 +154,7 @@ pub(super) fn colour_asked_for(args: &[OsString]) -> ColorChoice {
 /// Inputs of commands that take several.
 #[derive(Args, Debug)]
 pub(super) struct Inputs {
-    /// RDB files; `-` is the standard input
+    /// Files, or folders of multi-part AOFs where logs are read; `-` is the standard input
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
 }

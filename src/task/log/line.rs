@@ -246,13 +246,15 @@ impl Lines {
         }
     }
 
+    /// A place as other commands take it. The offsets of a single file stand below each other.
     fn offset(&mut self, at: u64) {
         let mut number = itoa::Buffer::new();
         let number = number.format(at).as_bytes();
+        if self.place.is_empty() {
+            let pad = b"          ";
+            self.text.raw(pad.get(number.len()..).unwrap_or_default());
+        }
         self.text.raw(&self.place);
-        // Numbers of few digits stand below each other.
-        let pad = b"          ";
-        self.text.raw(pad.get(number.len()..).unwrap_or_default());
         self.text.raw(number);
     }
 
