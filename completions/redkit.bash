@@ -113,7 +113,7 @@ _redkit() {
             return 0
             ;;
         redkit__subcmd__check__subcmd__aof)
-            opts="-q -v -h -V --like --allow-command --strict --format --quiet --verbose --color --threads --no-progress --no-mmap --max-memory --max-spool --help --version"
+            opts="-n -y -o -q -v -h -V --like --allow-command --strict --fix --strategy --dry-run --yes --output --force --quarantine --discard-removed --max-loss --max-lost-commands --truncate-to-time --drop-unknown --keep-uncertain --assume-db --format --quiet --verbose --color --threads --no-progress --no-mmap --max-memory --max-spool --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -124,6 +124,38 @@ _redkit() {
                     return 0
                     ;;
                 --allow-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --strategy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --quarantine)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-loss)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-lost-commands)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --truncate-to-time)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --assume-db)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

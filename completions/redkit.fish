@@ -67,6 +67,13 @@ complete -c redkit -n "__fish_redkit_using_subcommand check-rdb" -s h -l help -d
 complete -c redkit -n "__fish_redkit_using_subcommand check-rdb" -s V -l version -d 'Print the version'
 complete -c redkit -n "__fish_redkit_using_subcommand check-aof" -l like -d 'The server to judge for, as redis-7.0 or valkey-9.1.2' -r
 complete -c redkit -n "__fish_redkit_using_subcommand check-aof" -l allow-command -d 'Take NAME for a module\'s command; may be given several times' -r
+complete -c redkit -n "__fish_redkit_using_subcommand check-aof" -l strategy -d '`truncate` cuts at the first fault, as the servers\' tool does; `skip` removes only what is damaged' -r
+complete -c redkit -n "__fish_redkit_using_subcommand check-aof" -s o -l output -d 'Write the mended log to FILE, or the mended set to the folder FILE, and leave the input alone' -r -F
+complete -c redkit -n "__fish_redkit_using_subcommand check-aof" -l quarantine -d 'Keep what is taken out in this folder, with an index as JSON' -r -F
+complete -c redkit -n "__fish_redkit_using_subcommand check-aof" -l max-loss -d 'Write nothing if more than SIZE would be removed' -r
+complete -c redkit -n "__fish_redkit_using_subcommand check-aof" -l max-lost-commands -d 'Write nothing if more than N commands would be removed' -r
+complete -c redkit -n "__fish_redkit_using_subcommand check-aof" -l truncate-to-time -d 'Remove everything from the first annotation of a time later than TIME on' -r
+complete -c redkit -n "__fish_redkit_using_subcommand check-aof" -l assume-db -d 'Select database N behind damage that could hide a SELECT' -r
 complete -c redkit -n "__fish_redkit_using_subcommand check-aof" -l format -d '`text` for people, or `json`: an object a line for each input' -r -f -a "text\t'For people'
 json\t'For programs'"
 complete -c redkit -n "__fish_redkit_using_subcommand check-aof" -l color -d 'When to use colours: auto, always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
@@ -76,6 +83,13 @@ complete -c redkit -n "__fish_redkit_using_subcommand check-aof" -l threads -d '
 complete -c redkit -n "__fish_redkit_using_subcommand check-aof" -l max-memory -d 'Memory to use at most, as in 512MiB or 2GB [default: three quarters of what there is]' -r
 complete -c redkit -n "__fish_redkit_using_subcommand check-aof" -l max-spool -d 'Room in temporary files to use at most [default: 10GiB]' -r
 complete -c redkit -n "__fish_redkit_using_subcommand check-aof" -l strict -d 'Warnings make the exit status 1 as well'
+complete -c redkit -n "__fish_redkit_using_subcommand check-aof" -l fix -d 'Make the log or set loadable: show what goes and what stays, ask, and do it'
+complete -c redkit -n "__fish_redkit_using_subcommand check-aof" -s n -l dry-run -d 'Show the plan and change nothing'
+complete -c redkit -n "__fish_redkit_using_subcommand check-aof" -s y -l yes -d 'Do it without asking'
+complete -c redkit -n "__fish_redkit_using_subcommand check-aof" -l force -d 'Replace what exists at -o; mend in place although a process has the file open'
+complete -c redkit -n "__fish_redkit_using_subcommand check-aof" -l discard-removed -d 'Do not keep what is taken out'
+complete -c redkit -n "__fish_redkit_using_subcommand check-aof" -l drop-unknown -d 'Remove commands whose names the server does not know'
+complete -c redkit -n "__fish_redkit_using_subcommand check-aof" -l keep-uncertain -d 'Keep whole commands between two damages that are too few in a row to be believed'
 complete -c redkit -n "__fish_redkit_using_subcommand check-aof" -s q -l quiet -d 'Say only what is wrong'
 complete -c redkit -n "__fish_redkit_using_subcommand check-aof" -s v -l verbose -d 'Say more: how much was read in which time'
 complete -c redkit -n "__fish_redkit_using_subcommand check-aof" -l no-progress -d 'Do not show a progress bar'

@@ -4,6 +4,7 @@ use clap::Args;
 
 use crate::cli::Exit;
 use crate::cli::args::{Common, Inputs, ReportArgs, ReportFormat, each_report};
+use crate::cli::fix_aof::FixArgs;
 use crate::cli::words::Words;
 use crate::command::Like;
 use crate::report::Severity;
@@ -14,7 +15,8 @@ use crate::task::check_aof::{AofOptions, check_aof};
 
 /// Check logs: every command, what is damaged, what a server makes of it
 ///
-/// Reads an AOF with or without a snapshot in front. It goes on behind damage, where three whole
+/// Reads an AOF with or without a snapshot in front, or all files of a multi-part AOF, given by its
+/// folder or manifest. It goes on behind damage, where three whole
 /// commands in a row (or whole commands to the end) show where the log goes on, and lists all that
 /// it finds, each with its bytes, what is wrong and what helps. `redkit explain CODE` tells more
 /// about one.
@@ -46,22 +48,28 @@ pub(super) struct CheckAof {
     strict: bool,
 
     #[command(flatten)]
+    fix: FixArgs,
+
+    #[command(flatten)]
     report: ReportArgs,
 }
 
 const AFTER: &str = "\
 Examples:
   redkit check-aof appendonly.aof
-  redkit check-aof --like redis-7.0 appendonlydir/appendonly.aof.3.incr.aof
+  redkit check-aof --like redis-7.0 appendonlydir
+  redkit check-aof --fix -n appendonlydir
+  redkit check-aof --fix --strategy skip --yes --max-lost-commands 10 appendonly.aof
   redkit check-aof --format json appendonly.aof | jq .findings
 
 Exit status:
-  0  every log loads (with --strict: and there is no warning)
+  0  every log loads (with --strict: and there is no warning); with --fix: it does now
   1  a log is damaged: it is refused, cut back, or crashes the server
-  2  the command line is wrong
-  3  a file cannot be read
+  2  the command line is wrong; with --fix: a strategy must be chosen, or consent is missing
+  3  a file cannot be read or written
   4  a file is of another kind, or its snapshot of a version that is not known
-Of several files the first of 3, 4, 1.";
+  5  --fix: more would be removed than allowed, or a database is in doubt
+Of several files the first of 3, 4, 2, 1, 5.";
 
 fn like(text: &str) -> Result<Like, String> {
     text.parse()
@@ -76,6 +84,13 @@ impl CheckAof {
         };
         let inputs = self.inputs.all()?;
         let format = self.report.format;
+        if self.fix.fix {
+            self.fix.fits(&inputs)?;
+            let exit = each_report("check-aof", &inputs, format, words, |input| {
+                self.fix.run(input, &options, format, common, words)
+            })?;
+            return Ok(exit);
+        }
         let exit = each_report("check-aof", &inputs, format, words, |input| {
             let report = common.run(input, true, words, |run| check_aof(input, &options, run))?;
             let exit = self.exit(&report);

@@ -9,6 +9,7 @@ mod check_rdb;
 mod completions;
 mod dump_to_json;
 mod explain;
+mod fix_aof;
 mod get;
 mod info;
 mod log;

@@ -52,6 +52,11 @@ impl Words {
         say(&text::finding_in(input, finding, self.err));
     }
 
+    /// Colours of what is said on stderr.
+    pub(super) fn err(&self) -> Paint {
+        self.err
+    }
+
     /// Whether only what is wrong is wanted.
     pub(super) fn is_quiet(&self) -> bool {
         self.quiet

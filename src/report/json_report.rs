@@ -3,6 +3,7 @@
 //! Fields come in the order of the schema, so that a report can be read by people as well; hence
 //! a small tree of our own instead of the sorted maps of `serde_json`, which quotes the strings.
 
+mod fix;
 pub mod removed;
 
 use std::fmt::{self, Write};
@@ -14,6 +15,7 @@ use crate::record::types::{Family, RdbVersion};
 use crate::report::aof::{AofReport, FileReport, FileRole, LogTally, SetFacts};
 use crate::report::check::{CheckReport, ChecksumState, DbTally, LoadsOn};
 use crate::report::finding::{Finding, Findings};
+use crate::report::fix::FixReport;
 use crate::report::info::{InfoReport, Writer};
 use crate::report::log_info::{LogFileInfo, LogInfo, Times};
 
@@ -62,6 +64,25 @@ pub fn check(report: &CheckReport, exit: u8) -> String {
 
 /// The report of `check-aof`, with the exit status that it leads to.
 pub fn aof(report: &AofReport, exit: u8) -> String {
+    Json::Object(of_log(report, exit)).to_string()
+}
+
+/// The same with the plan of a fix, and what came of it: why nothing was written, if so, and whether
+/// nothing should be.
+pub fn aof_fix(
+    report: &AofReport,
+    fix: Option<&FixReport>,
+    refused: Option<&'static str>,
+    dry_run: bool,
+    exit: u8,
+) -> String {
+    let mut object = of_log(report, exit);
+    let fix = fix.map(|fix| fix::fix(fix, refused, dry_run));
+    object.push(("fix", Json::from(fix)));
+    Json::Object(object).to_string()
+}
+
+fn of_log(report: &AofReport, exit: u8) -> Fields {
     let kind = match report.set {
         Some(_) => "set",
         None => "aof",
@@ -107,7 +128,7 @@ pub fn aof(report: &AofReport, exit: u8) -> String {
     });
     object.extend(log_tally(&tally));
     object.push(("names", names));
-    Json::Object(object).to_string()
+    object
 }
 
 fn log_file(file: &FileReport) -> Json {

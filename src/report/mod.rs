@@ -4,6 +4,7 @@ pub mod aof;
 pub mod check;
 pub mod finding;
 pub mod findings_doc;
+pub mod fix;
 pub mod info;
 pub mod json;
 pub mod json_report;

@@ -3,7 +3,7 @@
 
 mod judge;
 pub(crate) mod set;
-mod walk;
+pub(super) mod walk;
 
 use crate::aof::resync::{Known, Names, Resync};
 use crate::bytes::Problem;
@@ -37,11 +37,16 @@ pub struct AofOptions {
 /// # Errors
 /// Input that cannot be read or is no log. Damage is a finding.
 pub fn check_aof(input: &InputPath, options: &AofOptions, run: &Run<'_>) -> Result<AofReport> {
-    match logs::logs(input, run)? {
-        Logs::Set(found) => set::check(&found, options, run),
+    of_logs(&logs::logs(input, run)?, options, run)
+}
+
+/// The same of what was found at a path.
+pub(crate) fn of_logs(found: &Logs, options: &AofOptions, run: &Run<'_>) -> Result<AofReport> {
+    match found {
+        Logs::Set(found) => set::check(found, options, run),
         Logs::One(log) => {
             run.progress.size(Some(log.map.len() as u64));
-            let LogFile { origin, map } = &log;
+            let LogFile { origin, map } = log;
             let mut behind = Behind::new(Some(map));
             let mut report = check(origin.name(), map, options, run, |offset| {
                 behind.reach(offset);

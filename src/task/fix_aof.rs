@@ -171,15 +171,16 @@ fn done(applied: Applied) -> Done {
     let kept = applied.kept.iter().map(|piece| name(&piece.path));
     let warnings = applied.warnings.iter().map(|lost| {
         let what = lost.what.join(", ");
-        format!("{}: could not be given the old file's {what}", name(&lost.path))
+        format!(
+            "{}: could not be given the old file's {what}",
+            name(&lost.path)
+        )
     });
     let leftover = applied.leftover.iter();
     let leftover = leftover.map(|path| format!("{} could not be removed", name(path)));
     let manifest = applied.manifest.as_ref();
     Done {
-        written: files
-            .map(|file| (name(&file.path), file.size))
-            .collect(),
+        written: files.map(|file| (name(&file.path), file.size)).collect(),
         removed: kept.chain(applied.index.iter().map(|p| name(p))).collect(),
         manifest: manifest.map(|manifest| name(&manifest.path)),
         old_manifest: manifest.and_then(|manifest| Some(name(manifest.old.as_ref()?))),
@@ -342,7 +343,8 @@ impl Mender<'_> {
             None => first_loss(&scans),
         };
         let rebuilt = self.set.as_ref().is_some_and(|set| set.rebuilt);
-        let unknown = scans.iter().any(|scan| !scan.unknown.is_empty()) && !self.options.drop_unknown;
+        let unknown =
+            scans.iter().any(|scan| !scan.unknown.is_empty()) && !self.options.drop_unknown;
         if cut.is_none() && !rebuilt && !unknown {
             let plan = self.plan(&[])?;
             return Ok(self.mending(None, Some(plan), None));
@@ -538,7 +540,9 @@ impl Mender<'_> {
                     FileFix {
                         name,
                         losses: (from < size).then_some(loss).into_iter().collect(),
-                        unknown: unknown.filter(|(_, unknown)| unknown.first < from).collect(),
+                        unknown: unknown
+                            .filter(|(_, unknown)| unknown.first < from)
+                            .collect(),
                         left_out: index > cut_file,
                         ..FileFix::default()
                     }
@@ -657,7 +661,9 @@ fn without_last(manifest: &Manifest, count: usize) -> Result<Manifest> {
         .map(|entry| entry.name.clone())
         .collect();
     let (entries, comments) = manifest.clone().into_entries();
-    let left = entries.into_iter().filter(|entry| !gone.contains(&entry.name));
+    let left = entries
+        .into_iter()
+        .filter(|entry| !gone.contains(&entry.name));
     Manifest::from_entries(left.collect(), comments)
         .map_err(|(_, problem)| Error::usage(format!("the manifest cannot be written: {problem}")))
 }

@@ -113,6 +113,11 @@ impl LogSet {
         SetReport::of(self.listing.input(manifest))
     }
 
+    /// The files that this manifest names, in load order.
+    pub(crate) fn files_of(&self, manifest: &Manifest) -> Vec<SetFile> {
+        SetReport::of(self.listing.input(Some(manifest))).files
+    }
+
     /// Where a file of the set lies; `beside` for the old file that is about to be moved in.
     pub(crate) fn path(&self, name: &[u8], beside: bool) -> PathBuf {
         let folder = &self.listing.folder;

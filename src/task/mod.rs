@@ -4,6 +4,7 @@ pub mod check_aof;
 pub mod check_rdb;
 pub mod dump;
 mod duplicates;
+pub mod fix_aof;
 mod front;
 pub mod get;
 pub mod info;

@@ -372,7 +372,7 @@ impl Stretch {
 
 /// True for MULTI, false for EXEC, nothing for any other command.
 #[inline]
-pub(super) fn bracket(command: &Command<'_>) -> Option<bool> {
+pub(in crate::task) fn bracket(command: &Command<'_>) -> Option<bool> {
     match command.argc() {
         1 if command.is("multi") => Some(true),
         1 if command.is("exec") => Some(false),

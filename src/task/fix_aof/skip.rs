@@ -1,0 +1,476 @@
+//! What must go from one file so that a server loads the rest.
+//!
+//! One pass over the file, holding nothing but what is to go. A transaction is kept whole or goes
+//! whole. Behind damage the next bracket decides: an EXEC says that the damage took its MULTI, or
+//! part of its queue, so that all up to it goes; a MULTI or the end of the file says that what stands
+//! between are commands of their own.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::aof::log::{Damage, Event, LogReader};
+use crate::aof::resp::{self, Command};
+use crate::aof::resync::Names;
+use crate::command::{self, Like, Resolved};
+use crate::error::printable;
+use crate::report::fix::{Ambiguous, Loss, Run, SelectDoubt, Unknown, Why};
+use crate::task::check_aof::{is_a_modules, walk::bracket};
+use crate::task::fix_aof::doubt::{KeysInDoubt, may_hide_select};
+
+/// What is to go beside what cannot be read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules<'a> {
+    /// The server that is to load the file.
+    pub(super) like: Like,
+    /// Names that are taken for a module's.
+    pub(super) allowed: &'a [Vec<u8>],
+    /// Commands of unknown names go.
+    pub(super) drop_unknown: bool,
+    /// Commands between two damages without a chain stay.
+    pub(super) keep_uncertain: bool,
+}
+
+/// What one pass over a file found.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Scan {
+    /// What goes, in the order of the file, apart.
+    pub(super) losses: Vec<Loss>,
+    /// Commands that stay.
+    pub(super) kept: u64,
+    /// Commands that stay and stand before the first loss.
+    pub(super) kept_before: u64,
+    /// Whole commands in the file, wherever they stand.
+    pub(super) commands: u64,
+    /// Runs too short to be believed.
+    pub(super) uncertain: Vec<Run>,
+    /// Commands behind damage that stay as single ones, though they may have been in a transaction.
+    pub(super) singles: Vec<Run>,
+    /// Names that stop the server and stay.
+    pub(super) unknown: BTreeMap<String, Unknown>,
+    /// Regions with two readings.
+    pub(super) ambiguous: Vec<Ambiguous>,
+    /// Where the damage could hide a SELECT, and what follows it.
+    pub(super) selects: Vec<SelectDoubt>,
+    /// Databases that commands were meant for.
+    pub(super) dbs: BTreeSet<u32>,
+    /// The search behind damage was given up: what was not found may be there all the same.
+    pub(super) gave_up: bool,
+    /// The first time annotation above the asked one, outside a transaction.
+    pub(super) later: Option<u64>,
+    /// True where a time annotation at or below the asked one stands before it.
+    pub(super) earlier: bool,
+}
+
+/// A transaction that has begun.
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    start: u64,
+    commands: u64,
+    faulty: Option<Why>,
+    select: Option<(u64, u64, u32)>,
+}
+
+/// Commands behind damage, before the bracket that decides about them.
+#[derive(Clone, Copy, Debug)]
+struct Pending {
+    /// Where they begin.
+    start: u64,
+    end: u64,
+    commands: u64,
+    select: Option<(u64, u64, u32)>,
+}
+
+/// A pass over a file.
+pub(super) struct Pass<'a> {
+    rules: Rules<'a>,
+    offset: u64,
+    scan: Scan,
+    open: Option<Open>,
+    pending: Option<Pending>,
+    /// The last command, where its form is not what servers write and it stays by itself.
+    lax: Option<(u64, u64)>,
+    /// The database that the server has selected when it reads what stays.
+    db: u32,
+    /// Index of the doubt that the next SELECT ends.
+    doubt: Option<usize>,
+    until: Option<u64>,
+}
+
+impl<'a> Pass<'a> {
+    /// At the start of a log that begins at this offset of its file; `until` is the time that later
+    /// annotations are looked for.
+    pub(super) fn new(rules: Rules<'a>, offset: u64, until: Option<u64>) -> Self {
+        Pass {
+            rules,
+            offset,
+            scan: Scan::default(),
+            open: None,
+            pending: None,
+            lax: None,
+            db: 0,
+            doubt: None,
+            until,
+        }
+    }
+
+    /// Notes what goes in front of the log.
+    pub(super) fn lose_front(&mut self, loss: Loss) {
+        self.scan.losses.push(loss);
+    }
+
+    /// Goes through the log.
+    pub(super) fn run<N: Names>(
+        mut self,
+        log: &[u8],
+        names: &N,
+        keys: &mut KeysInDoubt,
+        mut reached: impl FnMut(u64),
+    ) -> Scan {
+        let mut reader = LogReader::new(log, names);
+        let mut told = 0;
+        while let Some((at, event)) = reader.next() {
+            let start = self.offset + at as u64;
+            let end = self.offset + reader.offset() as u64;
+            match event {
+                Event::Command(command) => self.command(start, end, &command, keys),
+                Event::Annotation(text) => self.annotation(start, text),
+                Event::Damage(damage) => {
+                    let runs = reader.runs_in(&damage);
+                    self.damage(log, &damage, &runs, keys);
+                }
+            }
+            if end >= told + TELL_EVERY {
+                told = end;
+                reached(end);
+            }
+        }
+        self.scan.gave_up = reader.gave_up();
+        self.end(self.offset + log.len() as u64, keys);
+        self.scan
+    }
+
+    #[inline]
+    fn command(&mut self, start: u64, end: u64, command: &Command<'_>, keys: &mut KeysInDoubt) {
+        self.scan.commands += 1;
+        self.lax = None;
+        match bracket(command) {
+            Some(true) if self.open.is_none() => {
+                self.settle();
+                self.open = Some(Open {
+                    start,
+                    commands: 1,
+                    faulty: None,
+                    select: None,
+                });
+                return;
+            }
+            Some(false) => return self.exec(end, keys),
+            _ => {}
+        }
+        let fault = self.fault(start, command);
+        let select = selected(command);
+        if let Some(open) = &mut self.open {
+            open.commands += 1;
+            open.faulty = open.faulty.or(fault);
+            if let Some(db) = select {
+                open.select = Some((start, end, db));
+            }
+        } else if let Some(why) = fault {
+            self.lose(Loss::of(start, end, why, 1));
+            keys.damaged(command.bytes());
+            self.hides_select(command.bytes(), end);
+            return;
+        } else if let Some(pending) = &mut self.pending {
+            pending.commands += 1;
+            pending.end = end;
+            if let Some(db) = select {
+                pending.select = Some((start, end, db));
+            }
+        } else {
+            self.scan.kept += 1;
+            if command.is_lax() {
+                self.lax = Some((start, end));
+            }
+        }
+        match select {
+            Some(db) => {
+                self.db = db;
+                self.doubt = None;
+            }
+            None => {
+                if !self.scan.dbs.contains(&self.db) {
+                    self.scan.dbs.insert(self.db);
+                }
+                if let Some(doubt) = self.doubt.and_then(|n| self.scan.selects.get_mut(n)) {
+                    doubt.commands += 1;
+                }
+                keys.command(self.db, command);
+            }
+        }
+    }
+
+    /// Why this server stops at a command, if it does and the command is to go.
+    fn fault(&mut self, at: u64, command: &Command<'_>) -> Option<Why> {
+        let (name, argc) = (command.name(), command.argc() as u64);
+        let like = self.rules.like;
+        let Some(spec) = command::lookup(name) else {
+            if is_a_modules(name, self.rules.allowed) {
+                return None;
+            }
+            return self.unknown(at, printable(name));
+        };
+        let second = match spec.subcommands().is_empty() {
+            true => None,
+            false => command.args().nth(1),
+        };
+        match spec.resolve(second, like) {
+            Resolved::Known(_, signature) if signature.accepts(argc) => None,
+            Resolved::Known(..) => Some(Why::Arity),
+            Resolved::UnknownCommand => self.unknown(at, spec.name().to_owned()),
+            Resolved::UnknownSubcommand => {
+                let second = printable(second.unwrap_or_default());
+                self.unknown(at, format!("{}|{second}", spec.name()))
+            }
+        }
+    }
+
+    #[cold]
+    fn unknown(&mut self, at: u64, name: String) -> Option<Why> {
+        let unknown = &mut self.scan.unknown;
+        if unknown.len() < UNKNOWN_LISTED || unknown.contains_key(&name) {
+            let first = Unknown {
+                first: at,
+                count: 0,
+            };
+            unknown.entry(name).or_insert(first).count += 1;
+        }
+        self.rules.drop_unknown.then_some(Why::UnknownCommand)
+    }
+
+    fn exec(&mut self, end: u64, keys: &mut KeysInDoubt) {
+        match (self.open.take(), self.pending.take()) {
+            (Some(open), _) => {
+                let commands = open.commands + 1;
+                match open.faulty {
+                    None => self.scan.kept += commands,
+                    Some(why) => {
+                        self.lose_but_select(open.start, end, open.select, why, commands);
+                        keys.all();
+                    }
+                }
+            }
+            (None, Some(pending)) => {
+                let commands = pending.commands + 1;
+                let why = Why::HalfTransaction;
+                self.lose_but_select(pending.start, end, pending.select, why, commands);
+                keys.all();
+            }
+            // An EXEC by itself: servers complain and go on.
+            (None, None) => self.scan.kept += 1,
+        }
+    }
+
+    fn annotation(&mut self, at: u64, text: &[u8]) {
+        if let (Some(until), Some(time)) = (self.until, resp::timestamp(text))
+            && self.scan.later.is_none()
+        {
+            match time > until {
+                true => self.scan.later = Some(self.open.map_or(at, |open| open.start)),
+                false => self.scan.earlier = true,
+            }
+        }
+    }
+
+    fn damage(
+        &mut self,
+        log: &[u8],
+        damage: &Damage,
+        runs: &[(usize, usize, u64)],
+        keys: &mut KeysInDoubt,
+    ) {
+        let mut start = self.offset + damage.start as u64;
+        let end = self.offset + damage.end as u64;
+        self.settle();
+        // A command whose end does not look like one, right before damage: its length was damaged,
+        // and what was taken for its value is part of the damage.
+        if let Some((from, to)) = self.lax.take().filter(|(_, to)| *to == start) {
+            debug_assert!(from < to);
+            self.scan.kept -= 1;
+            start = from;
+        }
+        let bytes = log.get(damage.start..damage.end).unwrap_or_default();
+        let why = Why::Damage(damage.cause);
+        let damaged = end - start;
+        match self.open.take() {
+            None => self.lose(Loss {
+                damaged,
+                ..Loss::of(start, end, why, 0)
+            }),
+            Some(open) => {
+                keys.all();
+                self.lose_but_select(open.start, start, open.select, why, open.commands);
+                self.lose(Loss {
+                    damaged,
+                    in_transaction: true,
+                    ..Loss::of(start, end, why, 0)
+                });
+            }
+        }
+        for &(from, to, commands) in runs {
+            let (from, to) = (self.offset + from as u64, self.offset + to as u64);
+            self.scan.uncertain.push(Run {
+                start: from,
+                end: to,
+                commands,
+            });
+        }
+        if self.rules.keep_uncertain {
+            self.keep_runs(runs);
+        }
+        if damage.ambiguous {
+            self.scan.ambiguous.push(Ambiguous { start, end });
+        }
+        keys.damaged(bytes);
+        self.hides_select(bytes, end);
+        self.pending = Some(Pending {
+            start: end,
+            end,
+            commands: 0,
+            select: None,
+        });
+    }
+
+    fn hides_select(&mut self, bytes: &[u8], end: u64) {
+        if may_hide_select(bytes) {
+            self.doubt = Some(self.scan.selects.len());
+            self.scan.selects.push(SelectDoubt {
+                at: end,
+                db: self.db,
+                commands: 0,
+            });
+        }
+    }
+
+    /// Takes the runs out of the loss that was just noted.
+    fn keep_runs(&mut self, runs: &[(usize, usize, u64)]) {
+        let Some(whole) = self.scan.losses.pop() else {
+            return;
+        };
+        let mut at = whole.start;
+        for &(from, to, commands) in runs {
+            let (from, to) = (self.offset + from as u64, self.offset + to as u64);
+            if from < at {
+                continue;
+            }
+            self.scan.kept += commands;
+            self.scan.losses.push(Loss {
+                damaged: from - at,
+                ..Loss::of(at, from, whole.why, 0)
+            });
+            at = to;
+        }
+        if at < whole.end {
+            let first = at == whole.start;
+            self.scan.losses.push(Loss {
+                damaged: if first { whole.damaged } else { whole.end - at },
+                commands: if first { whole.commands } else { 0 },
+                ..Loss::of(at, whole.end, whole.why, 0)
+            });
+        }
+    }
+
+    /// What waited for a bracket stays.
+    fn settle(&mut self) {
+        let Some(pending) = self.pending.take() else {
+            return;
+        };
+        self.scan.kept += pending.commands;
+        if pending.commands > 0 {
+            self.scan.singles.push(Run {
+                start: pending.start,
+                end: pending.end,
+                commands: pending.commands,
+            });
+        }
+    }
+
+    fn end(&mut self, end: u64, keys: &mut KeysInDoubt) {
+        self.settle();
+        if let Some(open) = self.open.take() {
+            self.lose(Loss {
+                in_transaction: true,
+                ..Loss::of(open.start, end, Why::OpenMulti, open.commands)
+            });
+            keys.all();
+        }
+        if self.scan.losses.is_empty() {
+            self.scan.kept_before = self.scan.kept;
+        }
+    }
+
+    /// All of a range goes but for the last SELECT in it, which later commands rely on.
+    fn lose_but_select(
+        &mut self,
+        start: u64,
+        end: u64,
+        select: Option<(u64, u64, u32)>,
+        why: Why,
+        commands: u64,
+    ) {
+        let whole = Loss {
+            in_transaction: true,
+            ..Loss::of(start, end, why, commands)
+        };
+        match select {
+            None => self.lose(whole),
+            Some((from, to, _)) => {
+                self.scan.kept += 1;
+                self.lose(Loss {
+                    end: from,
+                    commands: commands - 1,
+                    ..whole
+                });
+                self.lose(Loss {
+                    start: to,
+                    commands: 0,
+                    ..whole
+                });
+            }
+        }
+    }
+
+    fn lose(&mut self, loss: Loss) {
+        if loss.start >= loss.end {
+            if let Some(last) = self.scan.losses.last_mut() {
+                last.commands += loss.commands;
+            }
+            return;
+        }
+        if self.scan.losses.is_empty() {
+            self.scan.kept_before = self.scan.kept;
+        }
+        match self.scan.losses.last_mut() {
+            // What adjoins is one place.
+            Some(last) if last.end == loss.start => {
+                last.end = loss.end;
+                last.commands += loss.commands;
+                last.damaged += loss.damaged;
+                last.in_transaction |= loss.in_transaction;
+            }
+            _ => self.scan.losses.push(loss),
+        }
+    }
+}
+
+/// The database that a command selects.
+fn selected(command: &Command<'_>) -> Option<u32> {
+    if command.argc() != 2 || !command.is("select") {
+        return None;
+    }
+    let db = command.args().nth(1)?;
+    std::str::from_utf8(db).ok()?.parse().ok()
+}
+
+/// Bytes between two words on how far a log is read.
+const TELL_EVERY: u64 = 8 << 20;
+/// Unknown names that are listed.
+const UNKNOWN_LISTED: usize = 1000;
