@@ -7,6 +7,7 @@ mod args;
 mod check_aof;
 mod check_rdb;
 mod completions;
+mod cut;
 mod dump_to_json;
 mod explain;
 mod fix_aof;
@@ -147,6 +148,7 @@ enum Command {
     Get(get::Get),
     Info(info::Info),
     Log(log::Log),
+    Cut(cut::Cut),
     Explain(explain::Explain),
     Completions(completions::Completions),
     Man(man::Man),
@@ -186,6 +188,7 @@ fn parse_and_run(args: &[OsString]) -> Exit {
         Command::Get(command) => command.run(&common, &words),
         Command::Info(command) => command.run(&common, &words),
         Command::Log(command) => command.run(&common, &words),
+        Command::Cut(command) => command.run(&common, &words),
         Command::Explain(command) => command.run(&words),
         Command::Completions(command) => command.run(&words),
         Command::Man(command) => command.run(),

@@ -9,6 +9,7 @@ use crate::error::{Error, Hint, Result};
 use crate::record::DataType;
 use crate::record::filter::{Comparison, TtlClass, parse_size};
 use crate::report::json::StringStyle;
+use crate::task::cut::Match;
 use crate::task::place::FileOffset;
 
 pub(super) fn threads(text: &str) -> std::result::Result<usize, String> {
@@ -53,6 +54,19 @@ const FIRST_MS: i64 = 100_000_000_000;
 
 pub(super) fn file_offset(text: &str) -> std::result::Result<FileOffset, &'static str> {
     text.parse()
+}
+
+/// `NAME` or `NAME:GLOB`.
+pub(super) fn drop_match(text: &str) -> std::result::Result<Match, &'static str> {
+    let (name, key) = match text.split_once(':') {
+        Some((name, key)) => (name, Some(key.as_bytes().to_vec())),
+        None => (text, None),
+    };
+    if name.is_empty() {
+        return Err("expected the name of a command, as in DEL or DEL:user:*");
+    }
+    let name = name.to_owned();
+    Ok(Match { name, key })
 }
 
 pub(super) fn slots(text: &str) -> std::result::Result<(u16, u16), String> {

@@ -3,6 +3,7 @@
 //! Fields come in the order of the schema, so that a report can be read by people as well; hence
 //! a small tree of our own instead of the sorted maps of `serde_json`, which quotes the strings.
 
+mod cut;
 mod fix;
 pub mod removed;
 
@@ -18,6 +19,8 @@ use crate::report::finding::{Finding, Findings};
 use crate::report::fix::FixReport;
 use crate::report::info::{InfoReport, Writer};
 use crate::report::log_info::{LogFileInfo, LogInfo, Times};
+
+pub use cut::cut;
 
 /// The name and version of the schema; it changes when a field changes its meaning.
 pub const SCHEMA: &str = "redkit.report/1";

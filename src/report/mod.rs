@@ -2,6 +2,7 @@
 
 pub mod aof;
 pub mod check;
+pub mod cut;
 pub mod finding;
 pub mod findings_doc;
 pub mod fix;

@@ -1,6 +1,7 @@
 //! Reports for people: a few lines, a few tables, every finding with what helps.
 
 mod aof;
+mod cut;
 mod fix;
 mod log_info;
 
@@ -18,6 +19,7 @@ use crate::report::findings_doc::FindingDoc;
 use crate::report::info::{self, Ending, InfoReport, Writer};
 
 pub use aof::{aof, aof_briefly};
+pub use cut::cut;
 pub use fix::{done as fix_done, plan as fix_plan};
 pub use log_info::log_info;
 

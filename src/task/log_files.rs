@@ -84,6 +84,14 @@ impl LogFiles {
         }
     }
 
+    /// The log, where it is no set.
+    pub(crate) fn into_only(self) -> Option<LogFile> {
+        match self.logs {
+            Logs::One(log) => Some(log),
+            Logs::Set(_) => None,
+        }
+    }
+
     /// Opens one; nothing where it is missing, which is among the [`problems`](Self::problems).
     ///
     /// # Errors

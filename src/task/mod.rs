@@ -2,6 +2,7 @@
 
 pub mod check_aof;
 pub mod check_rdb;
+pub mod cut;
 pub mod dump;
 mod duplicates;
 pub mod fix_aof;
