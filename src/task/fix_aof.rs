@@ -165,7 +165,7 @@ pub fn write_to(
 }
 
 /// What was done, for reports.
-fn done(applied: Applied) -> Done {
+pub(super) fn done(applied: Applied) -> Done {
     let name = |path: &Path| path.display().to_string();
     let files = applied.files.iter();
     let kept = applied.kept.iter().map(|piece| name(&piece.path));

@@ -2,6 +2,7 @@
 //! the old state is there or the new one, and what goes is kept first.
 
 mod applied;
+mod bytes;
 mod keep;
 mod plan;
 mod set;
@@ -22,6 +23,7 @@ use crate::task::mend::keep::{Kept, Otherwise, keep_removed};
 use crate::task::mend::source::{Opened, Told, about, refuse_held};
 
 pub use applied::{Applied, How, KeptPiece, Lost, ManifestWritten, Written};
+pub use bytes::write_bytes;
 pub use plan::{FilePlan, Inserted, Keep, Part, Plan, Removed, Seen, SetPlan};
 pub use write::write_to;
 
