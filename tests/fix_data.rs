@@ -193,7 +193,7 @@ fn wrong(log: &Log, bytes: &[u8], damaged: &[Range<usize>]) -> (Vec<usize>, Vec<
     let mending = mend(bytes, skip());
     let kept = match mending.fix {
         Some(_) => kept(&mending),
-        None => Vec::from_iter([0..bytes.len()]),
+        None => std::iter::once(0..bytes.len()).collect(),
     };
     let hit: Vec<bool> = log.commands.iter().map(|c| meets(damaged, c)).collect();
     // A transaction goes whole where any of it is hit.
