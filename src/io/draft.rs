@@ -204,9 +204,10 @@ pub fn sync_all<'f>(files: impl Iterator<Item = &'f File>) -> io::Result<()> {
                     Err(_) => sync(files)?,
                 }
             }
-            let done = threads.into_iter().map(|thread| thread.join());
-            done.map(|done| done.unwrap_or_else(|_| Err(io::Error::other("a thread failed"))))
-                .collect()
+            let mut done = threads.into_iter().map(|thread| thread.join());
+            done.try_for_each(|done| {
+                done.unwrap_or_else(|_| Err(io::Error::other("a thread failed")))
+            })
         }),
     }
 }
