@@ -38,7 +38,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("clap", &["cli/"]),
     ("clap_complete", &["cli/completions.rs"]),
     ("clap_mangen", &["cli/man.rs"]),
-    ("comfy_table", &["report/text.rs"]),
+    ("comfy_table", &["report/text.rs", "report/text/"]),
     ("crc_fast", &["encoding/crc64.rs"]),
     ("crossbeam_channel", &["io/"]),
     ("flate2", &["io/decompress.rs"]),
