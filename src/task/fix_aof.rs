@@ -209,7 +209,6 @@ impl SetToMend {
             Some((name, bytes)) => (name.clone(), Some(bytes.clone())),
             None => (name, None),
         };
-        let upgrade = found.start == Start::Upgrade;
         let lost = found.problems.iter().any(|problem| {
             matches!(
                 problem,
@@ -222,6 +221,8 @@ impl SetToMend {
             .iter()
             .any(|finding| finding.code.starts_with("aof-manifest-"));
         let read = set.any_manifest().filter(|_| !refused);
+        // Where the manifest cannot be read, a server does not get to look at an old file.
+        let upgrade = found.start == Start::Upgrade && !refused;
         let (manifest, rebuilt) = match read {
             Some((_, manifest)) if !lost => (manifest.clone(), false),
             _ if upgrade => (Manifest::default(), false),

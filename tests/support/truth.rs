@@ -167,7 +167,9 @@ impl Court {
             self.count(&format!("fix {strategy} with {}", more[0]));
             flags.extend(more);
         };
-        if loads && (fixed.code != 0 || fixed.files != input.files) {
+        // A folder elsewhere has a manifest as we write it, and no history files.
+        let elsewhere = to == To::Output && matches!(input.files, Files::Set(_));
+        if loads && (fixed.code != 0 || !elsewhere && fixed.files != input.files) {
             return Err(format!("changes what is sound: {} {}", fixed.code, fixed.stderr));
         }
         if fixed.code != 0 {
@@ -355,4 +357,4 @@ fn keys(log: &[u8]) -> (u64, u64) {
 }
 
 const THREADS: usize = 3;
-const SHOWN: usize = 12;
+const SHOWN: usize = 60;
