@@ -36,7 +36,9 @@ set edit:completion:arg-completer[redkit] = {|@words|
             cand check-aof 'Check logs: every command, what is damaged, what a server makes of it'
             cand dump-to-json 'Write snapshots as JSON: every key with its value, one object a line'
             cand get 'Write one key as JSON'
-            cand info 'Show what the header of a snapshot says, in milliseconds'
+            cand info 'Show what snapshots, logs and sets of logs say of themselves, in milliseconds'
+            cand log 'List the commands of a log, with where and when each was written'
+            cand cut 'Take commands out of a log: undo a FLUSHALL, go back to 14:03'
             cand explain 'Explain a finding: what it means, an example, what to do'
             cand completions 'Print the completion script for a shell'
             cand man 'Write the man pages into a directory'
@@ -183,6 +185,64 @@ set edit:completion:arg-completer[redkit] = {|@words|
             cand -V 'Print the version'
             cand --version 'Print the version'
         }
+        &'redkit;log'= {
+            cand --format '`text` for people, `ndjson`, an object a line, or `json`, one document'
+            cand --cmd 'Only commands of these names, in any case; a list with commas, or given more than once'
+            cand -k 'Only commands with a key that matches this pattern, as in KEYS; may be given more than once'
+            cand --key 'Only commands with a key that matches this pattern, as in KEYS; may be given more than once'
+            cand --db 'Only commands that run in these databases; may be given more than once, or as a list'
+            cand --from-time 'Only what was written at TIME or later, by the #TS: before it'
+            cand --to-time 'Only what was written at TIME or before'
+            cand --from-offset 'Only what begins at this offset or behind it'
+            cand --to-offset 'Only what ends at this offset or before it'
+            cand --limit 'At most N commands'
+            cand -o 'Write to FILE instead of stdout'
+            cand --output 'Write to FILE instead of stdout'
+            cand --color 'When to use colours: auto, always, never'
+            cand --threads 'Threads that decode [default: one a processor]'
+            cand --max-memory 'Memory to use at most, as in 512MiB or 2GB [default: three quarters of what there is]'
+            cand --max-spool 'Room in temporary files to use at most [default: 10GiB]'
+            cand --full 'Write every argument in full, and all of them'
+            cand --keep-going 'Go on with FILE as output although the log is damaged'
+            cand --force 'Replace FILE where it exists'
+            cand -q 'Say only what is wrong'
+            cand --quiet 'Say only what is wrong'
+            cand -v 'Say more: how much was read in which time'
+            cand --verbose 'Say more: how much was read in which time'
+            cand --no-progress 'Do not show a progress bar'
+            cand --no-mmap 'Read files instead of mapping them into memory'
+            cand -h 'Print help: short with -h, all of it with --help'
+            cand --help 'Print help: short with -h, all of it with --help'
+            cand -V 'Print the version'
+            cand --version 'Print the version'
+        }
+        &'redkit;cut'= {
+            cand --before 'Remove everything from the command at this offset on, or from the last command of this name'
+            cand --at 'Remove everything from the first #TS: on that is later than TIME'
+            cand --drop 'Remove the commands at these offsets; a list with commas, or given more than once'
+            cand --drop-match 'Remove the commands of this name, with a key that matches the pattern; may be given more than once'
+            cand -o 'Write to FILE, and a set to the folder FILE; `-` is the standard output'
+            cand --output 'Write to FILE, and a set to the folder FILE; `-` is the standard output'
+            cand --format '`text` for people, or `json`: an object a line for each input'
+            cand --color 'When to use colours: auto, always, never'
+            cand --threads 'Threads that decode [default: one a processor]'
+            cand --max-memory 'Memory to use at most, as in 512MiB or 2GB [default: three quarters of what there is]'
+            cand --max-spool 'Room in temporary files to use at most [default: 10GiB]'
+            cand --force 'Replace FILE where it exists'
+            cand -n 'Show what would go and what would stay, and write nothing'
+            cand --dry-run 'Show what would go and what would stay, and write nothing'
+            cand --keep-going 'Write the output although damage stays in it'
+            cand -q 'Say only what is wrong'
+            cand --quiet 'Say only what is wrong'
+            cand -v 'Say more: how much was read in which time'
+            cand --verbose 'Say more: how much was read in which time'
+            cand --no-progress 'Do not show a progress bar'
+            cand --no-mmap 'Read files instead of mapping them into memory'
+            cand -h 'Print help: short with -h, all of it with --help'
+            cand --help 'Print help: short with -h, all of it with --help'
+            cand -V 'Print the version'
+            cand --version 'Print the version'
+        }
         &'redkit;explain'= {
             cand --format '`text` for people, or `json`: an object a line for each input'
             cand --color 'When to use colours: auto, always, never'
@@ -237,7 +297,9 @@ set edit:completion:arg-completer[redkit] = {|@words|
             cand check-aof 'Check logs: every command, what is damaged, what a server makes of it'
             cand dump-to-json 'Write snapshots as JSON: every key with its value, one object a line'
             cand get 'Write one key as JSON'
-            cand info 'Show what the header of a snapshot says, in milliseconds'
+            cand info 'Show what snapshots, logs and sets of logs say of themselves, in milliseconds'
+            cand log 'List the commands of a log, with where and when each was written'
+            cand cut 'Take commands out of a log: undo a FLUSHALL, go back to 14:03'
             cand explain 'Explain a finding: what it means, an example, what to do'
             cand completions 'Print the completion script for a shell'
             cand man 'Write the man pages into a directory'
@@ -252,6 +314,10 @@ set edit:completion:arg-completer[redkit] = {|@words|
         &'redkit;help;get'= {
         }
         &'redkit;help;info'= {
+        }
+        &'redkit;help;log'= {
+        }
+        &'redkit;help;cut'= {
         }
         &'redkit;help;explain'= {
         }

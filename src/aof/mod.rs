@@ -3,6 +3,7 @@
 
 pub mod log;
 pub mod manifest;
+pub mod position;
 pub mod resp;
 pub mod resync;
 pub mod set;

@@ -136,6 +136,11 @@ pub(super) fn item_counting<'d>(input: &'d [u8], walked: &mut u64) -> Parsed<'d,
     }
 }
 
+/// Whether a command or annotation begins here that the end of the input cuts off.
+pub fn is_cut(input: &[u8]) -> bool {
+    matches!(item(input), Err(nom::Err::Incomplete(_)))
+}
+
 /// What the end of a log in the midst of an item means to the loader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {

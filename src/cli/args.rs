@@ -154,7 +154,7 @@ pub(super) fn colour_asked_for(args: &[OsString]) -> ColorChoice {
 /// Inputs of commands that take several.
 #[derive(Args, Debug)]
 pub(super) struct Inputs {
-    /// RDB files; `-` is the standard input
+    /// Files, or folders of multi-part AOFs where logs are read; `-` is the standard input
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
 }
@@ -290,6 +290,27 @@ impl OutputArgs {
             false => Existing::Refuse,
         };
         Output::create(&self.output, existing)
+    }
+}
+
+/// Gives the output its name, unless it is not what was asked for.
+pub(super) fn finish(out: Output, worst: Exit, keep_going: bool, words: &Words) -> Result<()> {
+    if worst != Exit::Done && !keep_going && out.temporary().is_some() {
+        let name = text::shown(out.name());
+        words.note(&format!(
+            "{name} is not written; `--keep-going` keeps what could be read"
+        ));
+        return Ok(());
+    }
+    for lost in out.lost() {
+        words.note(&format!(
+            "{}: its {lost} could not be kept",
+            text::shown(out.name())
+        ));
+    }
+    match out.finish() {
+        Err(error) if error.is_closed_pipe() => Ok(()),
+        done => done.map(|_| ()),
     }
 }
 

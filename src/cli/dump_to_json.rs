@@ -3,10 +3,8 @@
 use clap::{Args, ValueEnum};
 
 use crate::cli::Exit;
-use crate::cli::args::{Common, FilterArgs, Inputs, JsonArgs, OutputArgs, name};
+use crate::cli::args::{Common, FilterArgs, Inputs, JsonArgs, OutputArgs, finish, name};
 use crate::cli::words::Words;
-use crate::error::Result;
-use crate::io::output::Output;
 use crate::report::json::Select;
 use crate::report::text::{counted, shown};
 use crate::task::InputPath;
@@ -190,26 +188,5 @@ fn judge(input: &InputPath, outcome: &DumpOutcome, words: &Words) -> Exit {
         Exit::Damage
     } else {
         Exit::Done
-    }
-}
-
-/// Gives the output its name, unless it is not what was asked for.
-fn finish(out: Output, worst: Exit, keep_going: bool, words: &Words) -> Result<()> {
-    if worst != Exit::Done && !keep_going && out.temporary().is_some() {
-        let name = shown(out.name());
-        words.note(&format!(
-            "{name} is not written; `--keep-going` keeps what could be read"
-        ));
-        return Ok(());
-    }
-    for lost in out.lost() {
-        words.note(&format!(
-            "{}: its {lost} could not be kept",
-            shown(out.name())
-        ));
-    }
-    match out.finish() {
-        Err(error) if error.is_closed_pipe() => Ok(()),
-        done => done.map(|_| ()),
     }
 }

@@ -7,11 +7,13 @@ mod args;
 mod check_aof;
 mod check_rdb;
 mod completions;
+mod cut;
 mod dump_to_json;
 mod explain;
 mod fix_aof;
 mod get;
 mod info;
+mod log;
 mod man;
 mod memory;
 mod progress;
@@ -145,6 +147,8 @@ enum Command {
     DumpToJson(dump_to_json::DumpToJson),
     Get(get::Get),
     Info(info::Info),
+    Log(log::Log),
+    Cut(cut::Cut),
     Explain(explain::Explain),
     Completions(completions::Completions),
     Man(man::Man),
@@ -183,6 +187,8 @@ fn parse_and_run(args: &[OsString]) -> Exit {
         Command::DumpToJson(command) => command.run(&common, &words),
         Command::Get(command) => command.run(&common, &words),
         Command::Info(command) => command.run(&common, &words),
+        Command::Log(command) => command.run(&common, &words),
+        Command::Cut(command) => command.run(&common, &words),
         Command::Explain(command) => command.run(&words),
         Command::Completions(command) => command.run(&words),
         Command::Man(command) => command.run(),
@@ -251,6 +257,7 @@ Examples:
   redkit check-aof appendonly.aof         Will the server start, and what does it lose?
   redkit dump-to-json dump.rdb.gz | jq    Every key with its value, a line each
   redkit get dump.rdb user:1000           One key
+  redkit log --cmd FLUSHALL appendonlydir Who emptied it, and when?
   redkit explain rdb-checksum             What a finding means
 
 Exit status:

@@ -9,6 +9,8 @@ use crate::error::{Error, Hint, Result};
 use crate::record::DataType;
 use crate::record::filter::{Comparison, TtlClass, parse_size};
 use crate::report::json::StringStyle;
+use crate::task::cut::Match;
+use crate::task::place::FileOffset;
 
 pub(super) fn threads(text: &str) -> std::result::Result<usize, String> {
     match text.parse() {
@@ -49,6 +51,23 @@ pub(super) fn moment(text: &str) -> std::result::Result<i64, String> {
 
 /// The first bare number that is taken for milliseconds: 1973 as such, the year 5138 as seconds.
 const FIRST_MS: i64 = 100_000_000_000;
+
+pub(super) fn file_offset(text: &str) -> std::result::Result<FileOffset, &'static str> {
+    text.parse()
+}
+
+/// `NAME` or `NAME:GLOB`.
+pub(super) fn drop_match(text: &str) -> std::result::Result<Match, &'static str> {
+    let (name, key) = match text.split_once(':') {
+        Some((name, key)) => (name, Some(key.as_bytes().to_vec())),
+        None => (text, None),
+    };
+    if name.is_empty() {
+        return Err("expected the name of a command, as in DEL or DEL:user:*");
+    }
+    let name = name.to_owned();
+    Ok(Match { name, key })
+}
 
 pub(super) fn slots(text: &str) -> std::result::Result<(u16, u16), String> {
     let (first, last) = text.split_once('-').unwrap_or((text, text));

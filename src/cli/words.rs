@@ -118,7 +118,7 @@ fn paint(when: When, stream: &impl IsTerminal) -> Paint {
 }
 
 /// Nobody is left to be told where this fails.
-fn say(text: &str) {
+pub(super) fn say(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 

@@ -19,8 +19,9 @@ pub(super) fn advice(error: &clap::Error) -> Option<String> {
     }
     let path = Path::new(word);
     if path.is_dir() {
-        return Some(format!(
-            "a command is missing before {name}, which is a directory: no command reads one yet"
+        return Some(logs(
+            &format!("a command is missing before {name}, which is a directory"),
+            &name,
         ));
     }
     if !path.is_file() {
@@ -30,8 +31,8 @@ pub(super) fn advice(error: &clap::Error) -> Option<String> {
     let missing = format!("a command is missing before {name}");
     Some(match kind {
         Ok(Kind::Rdb) => commands(&format!("{missing}, which is an RDB file"), &name),
-        Ok(Kind::Aof) => {
-            format!("{missing}, which is an AOF\n  hint: `redkit check-aof {name}` checks it")
+        Ok(kind @ (Kind::Aof | Kind::Manifest)) => {
+            logs(&format!("{missing}, which is {}", kind.name()), &name)
         }
         Ok(Kind::Empty | Kind::Unknown) | Err(_) => commands(&missing, &name),
         Ok(kind) => format!(
@@ -47,5 +48,14 @@ fn commands(error: &str, name: &str) -> String {
          hint: `redkit check-rdb {name}` checks it\n        \
          `redkit dump-to-json {name}` writes its content\n        \
          `redkit info {name}` shows its header"
+    )
+}
+
+fn logs(error: &str, name: &str) -> String {
+    format!(
+        "{error}\n  \
+         hint: `redkit check-aof {name}` checks a log or a set of logs\n        \
+         `redkit log {name}` lists its commands\n        \
+         `redkit info {name}` shows what it says of itself"
     )
 }

@@ -18,10 +18,12 @@
 //! ```
 
 mod flags;
+mod keys;
 mod like;
 mod table;
 
 pub use flags::{Flag, Flags};
+pub use keys::key_positions;
 pub use like::{Like, NotAServer, ServerLine, Version};
 
 /// The command of this name, in any case, whichever server knows it.

@@ -2,6 +2,7 @@
 
 use crate::record::types::{Family, RdbVersion};
 use crate::report::finding::Findings;
+use crate::report::log_info::Times;
 
 /// Which server's software wrote a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,6 +134,8 @@ pub struct InfoReport {
     pub first_db: Option<FirstDb>,
     /// How the file ends, where that can be seen without reading it.
     pub ending: Option<Ending>,
+    /// The times of the log behind it, where the end of the file shows that there is one.
+    pub behind: Option<Times>,
     /// Damage before the first key.
     pub findings: Findings,
 }

@@ -3,6 +3,7 @@
 //! Fields come in the order of the schema, so that a report can be read by people as well; hence
 //! a small tree of our own instead of the sorted maps of `serde_json`, which quotes the strings.
 
+mod cut;
 mod fix;
 pub mod removed;
 
@@ -12,11 +13,14 @@ use base64_simd::STANDARD;
 
 use crate::error::{Error, ErrorKind};
 use crate::record::types::{Family, RdbVersion};
-use crate::report::aof::{AofReport, FileReport, LogTally};
+use crate::report::aof::{AofReport, FileReport, FileRole, LogTally, SetFacts};
 use crate::report::check::{CheckReport, ChecksumState, DbTally, LoadsOn};
 use crate::report::finding::{Finding, Findings};
 use crate::report::fix::FixReport;
 use crate::report::info::{InfoReport, Writer};
+use crate::report::log_info::{LogFileInfo, LogInfo, Times};
+
+pub use cut::cut;
 
 /// The name and version of the schema; it changes when a field changes its meaning.
 pub const SCHEMA: &str = "redkit.report/1";
@@ -31,7 +35,7 @@ pub fn check(report: &CheckReport, exit: u8) -> String {
     );
     object.push((
         "files",
-        files(&report.input, Some(report.size), report.version),
+        files(&report.input, "snapshot", Some(report.size), report.version),
     ));
     object.extend(found(&report.findings, &report.input));
     object.push(("loads_on", Json::list(&report.loads_on, loads_on)));
@@ -117,14 +121,7 @@ fn of_log(report: &AofReport, exit: u8) -> Fields {
         ("why", Json::from(report.fate.why())),
     ]);
     object.push(("server", server));
-    let set = report.set.as_ref().map(|set| {
-        Json::Object(vec![
-            ("folder", Json::from(set.folder.as_str())),
-            ("manifest", Json::from(set.manifest.as_deref())),
-            ("upgrade", Json::Bool(set.upgrade)),
-        ])
-    });
-    object.push(("set", Json::from(set)));
+    object.push(("set", Json::from(report.set.as_ref().map(set_facts))));
     let tally = report.tally();
     let names = Json::list(&tally.names, |(name, count)| {
         Json::Object(vec![
@@ -181,8 +178,19 @@ fn log_tally(tally: &LogTally) -> Fields {
 
 /// The report of `info`, with the exit status that it leads to.
 pub fn info(report: &InfoReport, exit: u8) -> String {
-    let mut object = head("info", &report.input, Some("rdb"), "unknown");
-    object.push(("files", files(&report.input, report.size, report.version)));
+    let kind = match report.behind {
+        Some(_) => "aof",
+        None => "rdb",
+    };
+    let mut object = head("info", &report.input, Some(kind), "unknown");
+    let role = match report.behind {
+        Some(_) => FileRole::Log.name(),
+        None => "snapshot",
+    };
+    object.push((
+        "files",
+        files(&report.input, role, report.size, report.version),
+    ));
     object.extend(found(&report.findings, &report.input));
     object.push(("loads_on", Json::Array(Vec::new())));
     object.push(("exit", Json::from(exit)));
@@ -203,7 +211,60 @@ pub fn info(report: &InfoReport, exit: u8) -> String {
     object.push(("first_db", Json::from(first_db)));
     object.push(("ending", Json::from(report.ending.map(|e| e.name()))));
     object.push(("modified_at_ms", Json::from(report.modified)));
+    if let Some(times) = report.behind {
+        object.extend(self::times(times));
+    }
     Json::Object(object).to_string()
+}
+
+/// The report of `info` about a log or a set, with the exit status that it leads to.
+pub fn log_info(report: &LogInfo, exit: u8) -> String {
+    let kind = match report.set {
+        Some(_) => "set",
+        None => "aof",
+    };
+    let mut object = head("info", &report.input, Some(kind), "unknown");
+    let file = |file: &LogFileInfo| {
+        let snapshot = file.snapshot.as_deref();
+        let format = match snapshot {
+            Some(snapshot) => snapshot.version.map(magic),
+            None => Some("resp".to_owned()),
+        };
+        let mut object = vec![
+            ("name", Json::from(file.name.as_str())),
+            ("role", Json::from(file.role.name())),
+            ("seq", Json::from(file.seq)),
+            ("size", Json::from(file.size)),
+            ("format", Json::from(format)),
+            ("writer", writer(snapshot.and_then(InfoReport::writer))),
+        ];
+        object.extend(times(file.times));
+        Json::Object(object)
+    };
+    object.push(("files", Json::list(&report.files, file)));
+    object.extend(found(&report.findings, &report.input));
+    object.push(("loads_on", Json::Array(Vec::new())));
+    object.push(("exit", Json::from(exit)));
+    object.push(("compressed", Json::from(report.compressed)));
+    object.push(("set", Json::from(report.set.as_ref().map(set_facts))));
+    object.extend(times(report.times()));
+    object.push(("modified_at_ms", Json::from(report.modified)));
+    Json::Object(object).to_string()
+}
+
+fn times(times: Times) -> Fields {
+    vec![
+        ("first_time", Json::from(times.first)),
+        ("last_time", Json::from(times.last)),
+    ]
+}
+
+fn set_facts(set: &SetFacts) -> Json {
+    Json::Object(vec![
+        ("folder", Json::from(set.folder.as_str())),
+        ("manifest", Json::from(set.manifest.as_deref())),
+        ("upgrade", Json::Bool(set.upgrade)),
+    ])
 }
 
 /// What stands in the place of a report where there is none: the input could not be read, or is
@@ -257,10 +318,10 @@ fn head(command: &'static str, input: &str, kind: Option<&str>, verdict: &'stati
     ]
 }
 
-fn files(input: &str, size: Option<u64>, version: Option<RdbVersion>) -> Json {
+fn files(input: &str, role: &'static str, size: Option<u64>, version: Option<RdbVersion>) -> Json {
     Json::Array(vec![Json::Object(vec![
         ("name", Json::from(input)),
-        ("role", Json::from("snapshot")),
+        ("role", Json::from(role)),
         ("seq", Json::Null),
         ("size", Json::from(size)),
         ("format", Json::from(version.map(magic))),

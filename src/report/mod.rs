@@ -2,12 +2,14 @@
 
 pub mod aof;
 pub mod check;
+pub mod cut;
 pub mod finding;
 pub mod findings_doc;
 pub mod fix;
 pub mod info;
 pub mod json;
 pub mod json_report;
+pub mod log_info;
 pub mod text;
 
 pub use check::CheckReport;

@@ -1,7 +1,9 @@
 //! Reports for people: a few lines, a few tables, every finding with what helps.
 
 mod aof;
+mod cut;
 mod fix;
+mod log_info;
 
 use std::fmt::Write;
 
@@ -17,7 +19,9 @@ use crate::report::findings_doc::FindingDoc;
 use crate::report::info::{self, Ending, InfoReport, Writer};
 
 pub use aof::{aof, aof_briefly};
+pub use cut::cut;
 pub use fix::{done as fix_done, plan as fix_plan};
+pub use log_info::log_info;
 
 /// Whether text is coloured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,6 +153,10 @@ pub fn info(report: &InfoReport, paint: Paint) -> String {
     match report.ending {
         Some(Ending::Whole) => facts.add("end", "end mark"),
         Some(Ending::WithoutChecksum) => facts.add("end", "end mark without a checksum"),
+        Some(Ending::Other) if report.behind.is_some() => {
+            facts.add("end", "commands: a log stands behind the snapshot");
+            log_info::times(&mut facts, report.behind.unwrap_or_default());
+        }
         Some(Ending::Other) => facts.add(
             "end",
             "no end mark where it should be: cut short, or other bytes behind it",

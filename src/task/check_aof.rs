@@ -2,7 +2,7 @@
 //! server makes of them.
 
 mod judge;
-mod set;
+pub(crate) mod set;
 pub(super) mod walk;
 
 use crate::aof::resync::{Known, Names, Resync};

@@ -165,7 +165,7 @@ pub fn write_to(
 }
 
 /// What was done, for reports.
-fn done(applied: Applied) -> Done {
+pub(super) fn done(applied: Applied) -> Done {
     let name = |path: &Path| path.display().to_string();
     let files = applied.files.iter();
     let kept = applied.kept.iter().map(|piece| name(&piece.path));
@@ -513,9 +513,10 @@ impl Mender<'_> {
                     uncertain: scan.uncertain,
                     singles: scan.singles,
                     ambiguous: scan.ambiguous,
-                    selects: match several_dbs {
-                        true => scan.selects,
-                        false => Vec::new(),
+                    selects: {
+                        let mut selects = scan.selects;
+                        selects.retain(|doubt| several_dbs || doubt.likely);
+                        selects
                     },
                     unknown: unknown.filter(|_| !self.options.drop_unknown).collect(),
                     left_out: false,

@@ -1,36 +1,90 @@
-//! What the first bytes of a snapshot say, in milliseconds whatever its size.
+//! What the first bytes of a snapshot or log say, in milliseconds whatever its size.
 
 use std::time::UNIX_EPOCH;
 
 use crate::bytes::Step;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::io::decompress;
+use crate::io::kind::Kind;
 use crate::io::source::{Content, Origin};
 use crate::io::window::Window;
 use crate::rdb::parser::{RdbParser, opcode};
 use crate::record::types::{Family, RdbVersion};
 use crate::record::{Record, Stored};
 use crate::report::info::{Ending, FirstDb};
+use crate::report::log_info::LogInfo;
 use crate::report::{Finding, Findings, InfoReport};
-use crate::task::open::{self, Unrecognised};
-use crate::task::{InputPath, Run};
+use crate::task::{InputPath, Run, log_info, open};
 
-/// Reads the header of a snapshot and what stands before its first key.
+/// What an input says of itself.
+#[derive(Clone, Debug)]
+pub enum Info {
+    /// A snapshot, or one with a log behind it.
+    Snapshot(Box<InfoReport>),
+    /// A log, or the files of a set.
+    Log(LogInfo),
+}
+
+impl Info {
+    /// What was found.
+    pub fn findings(&self) -> &Findings {
+        match self {
+            Info::Snapshot(report) => &report.findings,
+            Info::Log(report) => &report.findings,
+        }
+    }
+}
+
+/// Reads the header of a snapshot and what stands before its first key, or the first and last bytes
+/// of a log, or of each file of a set.
 ///
 /// # Errors
 /// The input cannot be read, or is of another kind. Damage before the first key is in the report.
-pub fn info(input: &InputPath, run: &Run<'_>) -> Result<InfoReport> {
-    let (origin, content) = open::snapshot(input, run, Unrecognised::Refused)?;
-    let mut report = about(&origin);
-    let mut parser = RdbParser::new();
-    let read = match content {
-        Content::Map(map) => {
-            let read = from_map(&mut parser, &map, &mut report);
-            report.ending = report.version.and_then(|version| ending(version, &map));
-            read
+pub fn info(input: &InputPath, run: &Run<'_>) -> Result<Info> {
+    if let InputPath::File(path) = input
+        && path.is_dir()
+    {
+        return log_info::of_set(input, run).map(Info::Log);
+    }
+    let source = open::source(input, run)?;
+    let kind = source.kind();
+    let from_file = matches!(input, InputPath::File(_)) && source.origin().codec().is_none();
+    if kind == Kind::Manifest && from_file {
+        return log_info::of_set(input, run).map(Info::Log);
+    }
+    if !matches!(kind, Kind::Rdb | Kind::Empty | Kind::Aof) {
+        return Err(Error::new(ErrorKind::WrongKind {
+            found: kind.name(),
+            expected: "an RDB file or an AOF",
+        }));
+    }
+    let (origin, content) = source.into_parts();
+    if kind == Kind::Aof {
+        return log_info::of_log(&origin, content).map(Info::Log);
+    }
+    let report = match content {
+        Content::Map(map) => of_map(&origin, &map),
+        Content::Stream(stream) => {
+            let mut report = about(&origin);
+            let mut parser = RdbParser::new();
+            let read = from_stream(&mut parser, Window::new(stream), &mut report);
+            finish(read, &parser, report)
         }
-        Content::Stream(stream) => from_stream(&mut parser, Window::new(stream), &mut report),
     };
+    Ok(Info::Snapshot(Box::new(report?)))
+}
+
+/// A snapshot that lies there whole.
+pub(super) fn of_map(origin: &Origin, data: &[u8]) -> Result<InfoReport> {
+    let mut report = about(origin);
+    let mut parser = RdbParser::new();
+    let read = from_map(&mut parser, data, &mut report);
+    report.ending = report.version.and_then(|version| ending(version, data));
+    report.behind = log_info::behind_snapshot(data, report.ending);
+    finish(read, &parser, report)
+}
+
+fn finish(read: Result<()>, parser: &RdbParser, mut report: InfoReport) -> Result<InfoReport> {
     match read {
         Err(error) if error.problem().is_some() => {
             let end = parser.offset();
@@ -46,19 +100,11 @@ pub fn info(input: &InputPath, run: &Run<'_>) -> Result<InfoReport> {
 
 /// What is known without reading.
 fn about(origin: &Origin) -> InfoReport {
-    let modified = origin.modified().and_then(|time| {
-        // Before 1970 the error holds how long before.
-        let ms = match time.duration_since(UNIX_EPOCH) {
-            Ok(since) => i64::try_from(since.as_millis()).ok()?,
-            Err(before) => -i64::try_from(before.duration().as_millis()).ok()?,
-        };
-        Some(ms)
-    });
     InfoReport {
         input: origin.name().to_owned(),
         size: origin.size(),
         compressed: origin.codec().map(|codec| codec.name()),
-        modified,
+        modified: modified(origin),
         version: None,
         aux: Vec::new(),
         aux_left_out: 0,
@@ -66,8 +112,19 @@ fn about(origin: &Origin) -> InfoReport {
         module_aux: 0,
         first_db: None,
         ending: None,
+        behind: None,
         findings: Findings::default(),
     }
+}
+
+/// When a file was last modified, Unix ms.
+pub(super) fn modified(origin: &Origin) -> Option<i64> {
+    // Before 1970 the error holds how long before.
+    let ms = match origin.modified()?.duration_since(UNIX_EPOCH) {
+        Ok(since) => i64::try_from(since.as_millis()).ok()?,
+        Err(before) => -i64::try_from(before.duration().as_millis()).ok()?,
+    };
+    Some(ms)
 }
 
 fn from_map(parser: &mut RdbParser, data: &[u8], report: &mut InfoReport) -> Result<()> {
@@ -113,7 +170,7 @@ fn from_stream(parser: &mut RdbParser, mut window: Window, report: &mut InfoRepo
 
 /// Has so many more bytes at hand, or all that there are; true at the end of the stream. Compressed
 /// data that is damaged ends at the damage: what came before counts.
-fn fill(window: &mut Window, missing: usize) -> Result<bool> {
+pub(super) fn fill(window: &mut Window, missing: usize) -> Result<bool> {
     match window.fill(missing) {
         Err(error) if decompress::is_damage(&error) => Ok(true),
         filled => Ok(filled?),
@@ -223,6 +280,7 @@ mod tests {
             module_aux: 0,
             first_db: None,
             ending: None,
+            behind: None,
             findings: Findings::default(),
         }
     }

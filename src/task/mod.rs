@@ -2,15 +2,21 @@
 
 pub mod check_aof;
 pub mod check_rdb;
+pub mod cut;
 pub mod dump;
 mod duplicates;
 pub mod fix_aof;
+mod front;
 pub mod get;
 pub mod info;
 mod key_index;
+pub mod log;
+mod log_files;
+mod log_info;
 pub(crate) mod logs;
 pub mod mend;
 mod open;
+pub mod place;
 
 use std::path::PathBuf;
 

@@ -102,7 +102,7 @@ fn run(run: &Run) -> Json {
     ])
 }
 
-fn done(done: &Done) -> Json {
+pub(super) fn done(done: &Done) -> Json {
     Json::Object(vec![
         (
             "written",

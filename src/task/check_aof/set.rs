@@ -87,7 +87,7 @@ pub(super) fn check(set: &LogSet, options: &AofOptions, run: &Run<'_>) -> Result
 }
 
 /// The name of the set for people, and what is known of it.
-fn facts(set: &LogSet, upgrade: bool) -> (String, SetFacts) {
+pub(crate) fn facts(set: &LogSet, upgrade: bool) -> (String, SetFacts) {
     let folder = set.listing.folder.display().to_string();
     let manifest = set.listing.manifest.as_ref();
     let manifest = manifest.map(|(name, _)| printable(name));
@@ -99,7 +99,7 @@ fn facts(set: &LogSet, upgrade: bool) -> (String, SetFacts) {
     (folder, facts)
 }
 
-fn is_missing(error: &Error) -> bool {
+pub(crate) fn is_missing(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::Io(error) if error.kind() == std::io::ErrorKind::NotFound)
 }
 
@@ -220,7 +220,7 @@ pub(crate) fn dialect(like: Like) -> Dialect {
     target.map_or(Dialect::Redis, Dialect::of)
 }
 
-fn of_manifest(fault: &ManifestFault, manifest: String) -> Finding {
+pub(crate) fn of_manifest(fault: &ManifestFault, manifest: String) -> Finding {
     Finding {
         code: fault.problem.code(),
         severity: Severity::Error,
@@ -236,7 +236,7 @@ fn of_manifest(fault: &ManifestFault, manifest: String) -> Finding {
     }
 }
 
-fn of_set(problem: &SetProblem, manifest: &str) -> Finding {
+pub(crate) fn of_set(problem: &SetProblem, manifest: &str) -> Finding {
     let size = match problem {
         SetProblem::Orphan { size, .. }
         | SetProblem::Temporary { size, .. }
