@@ -100,7 +100,12 @@ fn damaged_logs_are_judged_and_mended() {
             for number in 0..count(13, 130) {
                 let hit = damage::hit(bytes, number, &mut chance);
                 let files = with(&written.files, &name, hit.bytes);
-                inputs.push(input(kind, written, &format!("{name}: {}", hit.what), files));
+                inputs.push(input(
+                    kind,
+                    written,
+                    &format!("{name}: {}", hit.what),
+                    files,
+                ));
             }
         }
     });
@@ -174,7 +179,12 @@ fn logs_of_other_servers_are_judged_and_mended() {
         for kind in ServerKind::usable() {
             let multi = matches!(written.files, Files::Set(_)) && !kind.has_multi_part_aof();
             if of != kind && !multi {
-                inputs.push(input(kind, written, &format!("of {of}"), written.files.clone()));
+                inputs.push(input(
+                    kind,
+                    written,
+                    &format!("of {of}"),
+                    written.files.clone(),
+                ));
             }
         }
     });

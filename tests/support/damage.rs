@@ -179,7 +179,8 @@ pub(crate) fn among_commands(log: &[u8], from: usize, chance: &mut Chance) -> Ve
         let bytes = command(&[word]);
         let lost = starts.windows(2);
         let lost = lost.filter(|pair| log[pair[0]..pair[1]] == bytes);
-        lost.map(|pair| (pair[0], [&log[..pair[0]], &log[pair[1]..]].concat())).collect::<Vec<_>>()
+        lost.map(|pair| (pair[0], [&log[..pair[0]], &log[pair[1]..]].concat()))
+            .collect::<Vec<_>>()
     };
     for word in [&b"MULTI"[..], b"EXEC"] {
         for (at, bytes) in without(word) {
@@ -195,7 +196,10 @@ pub(crate) fn among_commands(log: &[u8], from: usize, chance: &mut Chance) -> Ve
     put("an unknown name with a NUL", command(&[b"NOB\0DY", b"a"]));
     put("SET without a value", command(&[b"SET", b"a"]));
     put("GET with two keys", command(&[b"GET", b"a", b"b"]));
-    put("an unknown subcommand", command(&[b"XGROUP", b"NOTHING", b"s", b"g"]));
+    put(
+        "an unknown subcommand",
+        command(&[b"XGROUP", b"NOTHING", b"s", b"g"]),
+    );
     put("XGROUP by itself", command(&[b"XGROUP"]));
     put("MULTI", command(&[b"MULTI"]));
     put("EXEC", command(&[b"EXEC"]));
@@ -203,13 +207,26 @@ pub(crate) fn among_commands(log: &[u8], from: usize, chance: &mut Chance) -> Ve
     put("an error", command(&[b"LPUSH", b"not a list", b"x"]));
     put("SELECT of no database", command(&[b"SELECT", b"99"]));
     put("a time", b"#TS:1795229996\r\n".to_vec());
-    put("a lone LF for CR LF", b"*2\n$4\r\nINCR\r\n$1\r\nn\r\n".to_vec());
-    put("a negative length", b"*2\r\n$-4\r\nINCR\r\n$1\r\nn\r\n".to_vec());
+    put(
+        "a lone LF for CR LF",
+        b"*2\n$4\r\nINCR\r\n$1\r\nn\r\n".to_vec(),
+    );
+    put(
+        "a negative length",
+        b"*2\r\n$-4\r\nINCR\r\n$1\r\nn\r\n".to_vec(),
+    );
     put("no arguments", b"*0\r\n".to_vec());
     put("a huge count", b"*9999999\r\n$4\r\nINCR\r\n".to_vec());
-    put("a huge length", b"*2\r\n$999999999\r\nINCR\r\n$1\r\nn\r\n".to_vec());
+    put(
+        "a huge length",
+        b"*2\r\n$999999999\r\nINCR\r\n$1\r\nn\r\n".to_vec(),
+    );
     let twice = starts[chance.below(starts.len() - 1)];
-    let until = starts[starts.iter().position(|&at| at == twice).expect("it is one") + 1];
+    let until = starts[starts
+        .iter()
+        .position(|&at| at == twice)
+        .expect("it is one")
+        + 1];
     let bytes = [&log[..until], &log[twice..]].concat();
     add(format!("the command at {twice} twice"), bytes);
     hits
@@ -223,7 +240,9 @@ pub(crate) fn of_manifest(files: &Files) -> Vec<(String, Files)> {
     let text = String::from_utf8(files[MANIFEST].clone()).expect("a manifest is text");
     let lines: Vec<String> = text.lines().map(|line| format!("{line}\n")).collect();
     let base = lines.iter().position(|line| line.contains("type b"));
-    let incrementals: Vec<usize> = (0..lines.len()).filter(|&n| lines[n].contains("type i")).collect();
+    let incrementals: Vec<usize> = (0..lines.len())
+        .filter(|&n| lines[n].contains("type i"))
+        .collect();
     let mut all = Vec::new();
     {
         let mut with = |what: &str, text: &[u8]| {
@@ -249,28 +268,68 @@ pub(crate) fn of_manifest(files: &Files) -> Vec<(String, Files)> {
         with("zeros", &vec![0; text.len()]);
         with("zeros behind", format!("{text}\0\0\0\0\n").as_bytes());
         with("the last line cut", &text.as_bytes()[..text.len() - 6]);
-        with("a word too many", but(last, &lines[last].replace('\n', " x\n")).as_bytes());
-        with("a pair more", but(last, &lines[last].replace('\n', " more x\n")).as_bytes());
-        with("upper case keys", text.replace("file", "FILE").replace("seq", "Seq").as_bytes());
+        with(
+            "a word too many",
+            but(last, &lines[last].replace('\n', " x\n")).as_bytes(),
+        );
+        with(
+            "a pair more",
+            but(last, &lines[last].replace('\n', " more x\n")).as_bytes(),
+        );
+        with(
+            "upper case keys",
+            text.replace("file", "FILE")
+                .replace("seq", "Seq")
+                .as_bytes(),
+        );
         with("seq 0", but(last, "file x.aof seq 0 type i\n").as_bytes());
-        with("seq of no number", but(last, &lines[last].replace("seq ", "seq x")).as_bytes());
-        with("a path", but(last, &lines[last].replace("file ", "file ./")).as_bytes());
-        with("an unknown type", but(last, &lines[last].replace("type i", "type x")).as_bytes());
-        with("a type in full", but(last, &lines[last].replace("type i", "type incr")).as_bytes());
+        with(
+            "seq of no number",
+            but(last, &lines[last].replace("seq ", "seq x")).as_bytes(),
+        );
+        with(
+            "a path",
+            but(last, &lines[last].replace("file ", "file ./")).as_bytes(),
+        );
+        with(
+            "an unknown type",
+            but(last, &lines[last].replace("type i", "type x")).as_bytes(),
+        );
+        with(
+            "a type in full",
+            but(last, &lines[last].replace("type i", "type incr")).as_bytes(),
+        );
         with("no type", but(last, "file x.aof seq 7\n").as_bytes());
-        with("a quote without its end", but(last, &lines[last].replace("file ", "file \"")).as_bytes());
-        let quoted = lines[last].replace("file ", "file \"").replace(" seq", "\" seq");
+        with(
+            "a quote without its end",
+            but(last, &lines[last].replace("file ", "file \"")).as_bytes(),
+        );
+        let quoted = lines[last]
+            .replace("file ", "file \"")
+            .replace(" seq", "\" seq");
         with("a quoted name", but(last, &quoted).as_bytes());
         let escaped = quoted.replace("append", "\\x61ppend");
         with("an escaped name", but(last, &escaped).as_bytes());
         let glued = lines[last].replace("file ", "file \"\"");
         with("a word behind a quote", but(last, &glued).as_bytes());
-        with("a long comment", front(&format!("#{}\n", "x".repeat(1500))).as_bytes());
+        with(
+            "a long comment",
+            front(&format!("#{}\n", "x".repeat(1500))).as_bytes(),
+        );
         let history = "file gone.1.incr.aof seq 1 type h\n";
         with("a history file that is gone", front(history).as_bytes());
-        with("a file that is not there", format!("{text}file no.aof seq 900 type i\n").as_bytes());
-        with("the lines backwards", lines.iter().rev().cloned().collect::<String>().as_bytes());
-        with("the last line twice", format!("{text}{}", lines[last]).as_bytes());
+        with(
+            "a file that is not there",
+            format!("{text}file no.aof seq 900 type i\n").as_bytes(),
+        );
+        with(
+            "the lines backwards",
+            lines.iter().rev().cloned().collect::<String>().as_bytes(),
+        );
+        with(
+            "the last line twice",
+            format!("{text}{}", lines[last]).as_bytes(),
+        );
         let higher = lines[last].replace("seq ", "seq 9");
         with("the last file twice", format!("{text}{higher}").as_bytes());
         if let Some(base) = base {
@@ -279,16 +338,28 @@ pub(crate) fn of_manifest(files: &Files) -> Vec<(String, Files)> {
             let behind = format!("{}{}", but(base, ""), lines[base]);
             with("the base last", behind.as_bytes());
             with("only the base", lines[base].as_bytes());
-            with("a base of a negative seq", but(base, &lines[base].replace("seq ", "seq -")).as_bytes());
+            with(
+                "a base of a negative seq",
+                but(base, &lines[base].replace("seq ", "seq -")).as_bytes(),
+            );
         }
         if let [first, .., last] = incrementals[..] {
-            with("the first incremental file left out", but(first, "").as_bytes());
+            with(
+                "the first incremental file left out",
+                but(first, "").as_bytes(),
+            );
             with("the last one left out", but(last, "").as_bytes());
-            let same = lines[last].replace(&format!("seq {}", number(&lines[last])), &format!("seq {}", number(&lines[first])));
+            let same = lines[last].replace(
+                &format!("seq {}", number(&lines[last])),
+                &format!("seq {}", number(&lines[first])),
+            );
             with("a sequence number twice", but(last, &same).as_bytes());
             let mut swapped = lines.clone();
             swapped.swap(first, last);
-            with("incremental files out of order", swapped.concat().as_bytes());
+            with(
+                "incremental files out of order",
+                swapped.concat().as_bytes(),
+            );
         }
     }
     let logs: Vec<&String> = files.keys().filter(|name| *name != MANIFEST).collect();
@@ -318,15 +389,26 @@ pub(crate) fn of_manifest(files: &Files) -> Vec<(String, Files)> {
 pub(crate) fn upgrades(old: &[u8]) -> Vec<(String, Files)> {
     let own = "file appendonly.aof seq 1 type b\n";
     let set = |files: &[(&str, &[u8])]| {
-        let files = files.iter().map(|(name, bytes)| ((*name).to_owned(), bytes.to_vec()));
+        let files = files
+            .iter()
+            .map(|(name, bytes)| ((*name).to_owned(), bytes.to_vec()));
         Files::Set(files.collect())
     };
     let inside = format!("{FOLDER}/appendonly.aof");
     let all: [(&str, Files); 5] = [
         ("an empty folder", set(&[(SINGLE, old)])),
-        ("a manifest of nothing", set(&[(SINGLE, old), (MANIFEST, b"# nothing\n")])),
-        ("a manifest of it, not yet moved", set(&[(SINGLE, old), (MANIFEST, own.as_bytes())])),
-        ("a manifest of it, moved", set(&[(&inside, old), (MANIFEST, own.as_bytes())])),
+        (
+            "a manifest of nothing",
+            set(&[(SINGLE, old), (MANIFEST, b"# nothing\n")]),
+        ),
+        (
+            "a manifest of it, not yet moved",
+            set(&[(SINGLE, old), (MANIFEST, own.as_bytes())]),
+        ),
+        (
+            "a manifest of it, moved",
+            set(&[(&inside, old), (MANIFEST, own.as_bytes())]),
+        ),
         ("an empty manifest", set(&[(SINGLE, old), (MANIFEST, b"")])),
     ];
     all.map(|(what, files)| (what.to_owned(), files)).into()

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use redkit::io::progress::Quiet;
 use redkit::report::aof::{AofReport, Fate};
+use redkit::report::check::Verdict;
 use redkit::task::check_aof::{AofOptions, check_aof, check_bytes};
 use redkit::task::{InputPath, Run};
 
@@ -76,10 +77,7 @@ impl Files {
                 let manifest = "file appendonly.aof.1.incr.aof seq 1 type i\n";
                 BTreeMap::from([
                     (MANIFEST.to_owned(), manifest.into()),
-                    (
-                        format!("{FOLDER}/appendonly.aof.1.incr.aof"),
-                        bytes.clone(),
-                    ),
+                    (format!("{FOLDER}/appendonly.aof.1.incr.aof"), bytes.clone()),
                 ])
             }
         }
@@ -189,7 +187,11 @@ pub(crate) fn start(kind: ServerKind, files: &Files) -> Start {
             let status = status.unwrap_or_else(|| panic!("{kind}: {error}\n{}", files.shown()));
             let crashed = status.signal().is_some() || error.log.contains("crashed by signal");
             Start {
-                seen: if crashed { Seen::Crashes } else { Seen::Refuses },
+                seen: if crashed {
+                    Seen::Crashes
+                } else {
+                    Seen::Refuses
+                },
                 keys: 0,
                 log: error.log,
             }
@@ -298,8 +300,21 @@ pub(crate) fn meant(report: &AofReport) -> Seen {
 
 /// Whether what we say agrees with what the server did.
 pub(crate) fn agrees(report: &AofReport, start: &Start) -> bool {
-    // What a command does with arguments that are not there is a matter of luck.
-    meant(report) == start.seen || matches!(report.fate, Fate::Crashes(..))
+    match (&report.fate, &start.seen) {
+        // What a command does with arguments that are not there is a matter of luck.
+        (Fate::Crashes(..), _) => true,
+        // As is what a damaged snapshot does to the server that refuses it.
+        (Fate::Refuses(..), Seen::Crashes) => {
+            let snapshots = report
+                .files
+                .iter()
+                .filter_map(|file| file.preamble.as_ref());
+            snapshots
+                .into_iter()
+                .any(|snapshot| snapshot.verdict != Verdict::Loads)
+        }
+        _ => meant(report) == start.seen,
+    }
 }
 
 /// Fails where what we say of a single log is not what the server does.

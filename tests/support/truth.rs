@@ -98,7 +98,12 @@ impl Court {
     }
 
     fn count_of(&self, what: &str, count: u64) {
-        *self.counts.lock().unwrap().entry(what.to_owned()).or_default() += count;
+        *self
+            .counts
+            .lock()
+            .unwrap()
+            .entry(what.to_owned())
+            .or_default() += count;
     }
 
     fn hold(&self, input: &Input) {
@@ -111,7 +116,9 @@ impl Court {
                 Err(panic) => format!("a panic: {:?}", panic.downcast::<&str>()),
             },
         };
-        let Input { kind, what, files, .. } = input;
+        let Input {
+            kind, what, files, ..
+        } = input;
         let files = files.shown();
         let text = format!("{kind}: {what}\n  {why}\n  {files}");
         self.failures.lock().unwrap().push(text);
@@ -170,16 +177,24 @@ impl Court {
         // A folder elsewhere has a manifest as we write it, and no history files.
         let elsewhere = to == To::Output && matches!(input.files, Files::Set(_));
         if loads && (fixed.code != 0 || !elsewhere && fixed.files != input.files) {
-            return Err(format!("changes what is sound: {} {}", fixed.code, fixed.stderr));
+            return Err(format!(
+                "changes what is sound: {} {}",
+                fixed.code, fixed.stderr
+            ));
         }
         if fixed.code != 0 {
             return self.hopeless(input, strategy, &fixed);
         }
         let report = said(input.kind, &fixed.files);
         let start = self.servers.start(input.kind, &fixed.files);
-        let complains = ["Bad file format", "Unknown command", "short read", "Revert incomplete"]
-            .iter()
-            .any(|word| start.log.contains(word));
+        let complains = [
+            "Bad file format",
+            "Unknown command",
+            "short read",
+            "Revert incomplete",
+        ]
+        .iter()
+        .any(|word| start.log.contains(word));
         if start.seen != Seen::Loads || complains || report.verdict() != Verdict::Loads {
             return Err(format!(
                 "is not mended\n  we say {:?}\n  it does {start}\n  {}",
@@ -221,7 +236,9 @@ impl Court {
             Some((_, _, words)) => {
                 self.count(&format!("fix {strategy}: {words}"));
                 let changed = fixed.files != input.files;
-                changed.then(|| Err("changed it all the same".to_owned())).unwrap_or(Ok(()))
+                changed
+                    .then(|| Err("changed it all the same".to_owned()))
+                    .unwrap_or(Ok(()))
             }
             None => Err(format!(
                 "exit {}, {:?}: {}",
@@ -241,9 +258,21 @@ fn run(input: &Input, strategy: Option<&str>, to: To, flags: &[&str]) -> Result<
     let out = folder.path().join("out");
     let mut command = Command::new(env!("CARGO_BIN_EXE_redkit"));
     command
-        .args(["check-aof", "--fix", "--yes", "--format", "json", "--threads", "1"])
+        .args([
+            "check-aof",
+            "--fix",
+            "--yes",
+            "--format",
+            "json",
+            "--threads",
+            "1",
+        ])
         .args(["--like", input.kind.id()])
-        .args(strategy.iter().flat_map(|strategy| ["--strategy", strategy]))
+        .args(
+            strategy
+                .iter()
+                .flat_map(|strategy| ["--strategy", strategy]),
+        )
         .args(flags)
         .arg(&path)
         .stdin(Stdio::null());
@@ -289,10 +318,13 @@ fn run(input: &Input, strategy: Option<&str>, to: To, flags: &[&str]) -> Result<
 fn written_to(out: &Path) -> Result<Files, String> {
     if out.is_dir() {
         let inside = all_in(out).into_iter();
-        let named = inside.map(|(name, bytes)| (format!("{}/{name}", super::loader::FOLDER), bytes));
+        let named =
+            inside.map(|(name, bytes)| (format!("{}/{name}", super::loader::FOLDER), bytes));
         return Ok(Files::Set(named.collect()));
     }
-    fs::read(out).map(Files::One).map_err(|error| format!("no output: {error}"))
+    fs::read(out)
+        .map(Files::One)
+        .map_err(|error| format!("no output: {error}"))
 }
 
 /// Sees that every file is what it was, or is it again with what was removed put back.

@@ -118,7 +118,17 @@ fn some_of_all(kind: ServerKind, client: &mut Client) {
     cmd!(client, "EVAL", script, "2", "by script", "n", "v").no_error();
     cmd!(client, "XADD", "stream", "1-1", "f", "v").bulk();
     cmd!(client, "XGROUP", "CREATE", "stream", "g", "0").ok();
-    cmd!(client, "XREADGROUP", "GROUP", "g", "c", "STREAMS", "stream", ">").array();
+    cmd!(
+        client,
+        "XREADGROUP",
+        "GROUP",
+        "g",
+        "c",
+        "STREAMS",
+        "stream",
+        ">"
+    )
+    .array();
     cmd!(client, "PFADD", "hll", "a").int();
     cmd!(client, "GEOADD", "geo", "13.3", "52.5", "B").int();
     cmd!(client, "SETBIT", "bits", "7", "1").int();
