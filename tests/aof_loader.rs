@@ -4,29 +4,10 @@
 mod support;
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use redkit::io::progress::Quiet;
-use redkit::report::aof::Fate;
-use redkit::task::Run;
-use redkit::task::check_aof::{AofOptions, check_bytes};
 use support::count;
+use support::loader::{agree, each_server, log};
 use support::server::{Server, ServerKind};
-
-const LIMIT: Duration = Duration::from_secs(20);
-
-fn command(args: &[&str]) -> Vec<u8> {
-    let mut out = format!("*{}\r\n", args.len()).into_bytes();
-    for arg in args {
-        out.extend(format!("${}\r\n{arg}\r\n", arg.len()).bytes());
-    }
-    out
-}
-
-fn log(commands: &[&[&str]]) -> Vec<u8> {
-    commands.iter().flat_map(|args| command(args)).collect()
-}
 
 /// A little of everything that a log has.
 fn sound(kind: ServerKind) -> Vec<u8> {
@@ -44,101 +25,6 @@ fn sound(kind: ServerKind) -> Vec<u8> {
         &["RPUSH", "l", "1", "2", "3"],
     ]));
     out
-}
-
-/// Where a server looks for its log.
-fn place(kind: ServerKind, folder: &Path) -> PathBuf {
-    if !kind.has_multi_part_aof() {
-        return folder.join("appendonly.aof");
-    }
-    folder.join("appendonlydir/appendonly.aof.1.incr.aof")
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum Seen {
-    Loads,
-    CutBack(u64),
-    DoesNotStart,
-}
-
-fn seen(kind: ServerKind, bytes: &[u8]) -> (Seen, String) {
-    let started = Server::start_prepared(kind, &["--appendonly", "yes"], LIMIT, |folder| {
-        let file = place(kind, folder);
-        fs::create_dir_all(file.parent().unwrap()).unwrap();
-        fs::write(&file, bytes).unwrap();
-        if kind.has_multi_part_aof() {
-            let manifest = "file appendonly.aof.1.incr.aof seq 1 type i\n";
-            fs::write(
-                folder.join("appendonlydir/appendonly.aof.manifest"),
-                manifest,
-            )
-            .unwrap();
-        }
-    });
-    match started {
-        Ok(server) => {
-            let left = fs::metadata(place(kind, server.folder())).unwrap().len();
-            match left == bytes.len() as u64 {
-                true => (Seen::Loads, server.log()),
-                false => (Seen::CutBack(left), server.log()),
-            }
-        }
-        Err(error) => (Seen::DoesNotStart, error.to_string()),
-    }
-}
-
-fn said(kind: ServerKind, bytes: &[u8]) -> (Seen, Fate) {
-    let id = kind.id();
-    let options = AofOptions {
-        like: Some(id.parse().expect("a server's name")),
-        ..AofOptions::default()
-    };
-    let run = Run {
-        threads: 1,
-        mmap: true,
-        max_spool: 0,
-        max_memory: 0,
-        progress: &Quiet,
-    };
-    let report = check_bytes("log", bytes, &options, &run).expect("a report");
-    let seen = match &report.fate {
-        Fate::Loads => Seen::Loads,
-        // A server that cuts nothing off leaves the file as it is.
-        Fate::CutBack(at) if *at == bytes.len() as u64 => Seen::Loads,
-        Fate::CutBack(at) => Seen::CutBack(*at),
-        Fate::StartsEmpty(_) | Fate::Refuses(..) | Fate::Crashes(..) => Seen::DoesNotStart,
-    };
-    (seen, report.fate)
-}
-
-#[track_caller]
-fn agree(kind: ServerKind, bytes: &[u8]) {
-    // An empty log is none: the server has nothing to say about it.
-    if bytes.is_empty() {
-        return;
-    }
-    let (said, fate) = said(kind, bytes);
-    let (seen, words) = seen(kind, bytes);
-    // What a command does with arguments that are not there is a matter of luck.
-    if matches!(fate, Fate::Crashes(..)) && seen == Seen::Loads {
-        return;
-    }
-    assert_eq!(
-        said,
-        seen,
-        "{kind}: {}\nwe say {fate:?}\n{words}",
-        bytes.escape_ascii()
-    );
-}
-
-fn each_server(test: impl Fn(ServerKind) + Sync) {
-    let kinds = ServerKind::usable();
-    std::thread::scope(|scope| {
-        for half in kinds.chunks(kinds.len().div_ceil(2).max(1)) {
-            let test = &test;
-            scope.spawn(move || half.iter().for_each(|kind| test(*kind)));
-        }
-    });
 }
 
 #[test]

@@ -33,6 +33,8 @@ pub struct Damage {
     pub problem: Problem,
     /// What kind of damage it is.
     pub cause: Cause,
+    /// True where it looks cut to servers, but not to Redis 6.2.
+    pub old_format: bool,
     /// True where a log inside a value was passed over.
     pub embedded: bool,
     /// True where another reading, which keeps more commands, could not be told to be wrong.
@@ -208,6 +210,8 @@ impl<'d, 'n, N: Names + ?Sized> LogReader<'d, 'n, N> {
             at,
             problem,
             cause,
+            old_format: matches!(problem, Problem::AofCut { .. })
+                && resp::is_bad_format_to_old(rest),
             embedded: resumed.is_some_and(|resumed| resumed.embedded),
             ambiguous: resumed.is_some_and(|resumed| resumed.ambiguous),
         })

@@ -18,6 +18,9 @@ use crate::bytes::{Fault, Problem};
 /// is longer goes on as the next line.
 pub const LONGEST_LINE: usize = 1023;
 
+/// The same for Redis 6.2.
+const LONGEST_OLD_LINE: usize = 127;
+
 /// What may stand between commands.
 #[derive(Clone, Copy, Debug)]
 pub enum Item<'d> {
@@ -84,7 +87,7 @@ impl<'d> Iterator for Args<'d> {
 
     fn next(&mut self) -> Option<&'d [u8]> {
         // The command was read to its end before, so that nothing is missing here.
-        let (rest, (bytes, _)) = argument(self.rest).ok()?;
+        let (rest, (bytes, _)) = argument(self.rest, LONGEST_LINE).ok()?;
         self.rest = rest;
         Some(bytes)
     }
@@ -129,7 +132,7 @@ pub(super) fn peek(input: &[u8]) -> Option<(usize, &[u8])> {
 pub(super) fn item_counting<'d>(input: &'d [u8], walked: &mut u64) -> Parsed<'d, Item<'d>> {
     match input {
         [b'*', rest @ ..] => {
-            let (rest, command) = lax(input, rest, walked)?;
+            let (rest, command) = lax(input, rest, LONGEST_LINE, walked)?;
             Ok((rest, Item::Command(command)))
         }
         _ => unusual(input),
@@ -156,12 +159,28 @@ pub enum Ending {
 pub fn at_end(input: &[u8]) -> Ending {
     match input {
         [b'#', ..] => Ending::Annotation,
-        [b'*'] => Ending::Cut,
+        // A NUL behind the mark ends the line for the loader, which then asks whether the file has
+        // ended as well.
+        [b'*'] | [b'*', 0, ..] => Ending::Cut,
         [b'*', line @ ..] if !line.contains(&b'\n') => match atoi(line) {
             count if count < 1 => Ending::BadFormat(Problem::AofCount { found: count }),
             _ => Ending::Cut,
         },
         _ => Ending::Cut,
+    }
+}
+
+/// True where Redis 6.2 calls a bad format what is cut for later servers, since it reads shorter
+/// lines: zeros behind a torn header, most likely.
+pub fn is_bad_format_to_old(input: &[u8]) -> bool {
+    match input {
+        // It has not seen the end of the file.
+        [b'*', 0, ..] => input.len() >= LONGEST_OLD_LINE,
+        [b'*', rest @ ..] => {
+            let read = lax(input, rest, LONGEST_OLD_LINE, &mut 0);
+            matches!(read, Err(nom::Err::Error(_) | nom::Err::Failure(_)))
+        }
+        _ => false,
     }
 }
 
@@ -238,15 +257,20 @@ fn unusual(input: &[u8]) -> Parsed<'_, Item<'_>> {
             Ok((rest, Item::Annotation(text)))
         }
         b'*' => {
-            let (rest, command) = lax(input, rest, &mut 0)?;
+            let (rest, command) = lax(input, rest, LONGEST_LINE, &mut 0)?;
             Ok((rest, Item::Command(command)))
         }
         found => Err(Fault::at(input, Problem::AofFormat { found })),
     }
 }
 
-fn lax<'d>(input: &'d [u8], rest: &'d [u8], walked: &mut u64) -> Parsed<'d, Command<'d>> {
-    let (mut rest, text) = line(rest, LONGEST_LINE - 1)?;
+fn lax<'d>(
+    input: &'d [u8],
+    rest: &'d [u8],
+    longest: usize,
+    walked: &mut u64,
+) -> Parsed<'d, Command<'d>> {
+    let (mut rest, text) = line(rest, longest - 1)?;
     let count = atoi(text);
     let mut lax = !is_header(text);
     let Some(argc) = usize::try_from(count).ok().filter(|&n| n > 0) else {
@@ -255,7 +279,7 @@ fn lax<'d>(input: &'d [u8], rest: &'d [u8], walked: &mut u64) -> Parsed<'d, Comm
     let first = input.len() - rest.len();
     let mut name: &[u8] = &[];
     for n in 0..argc {
-        let (after, (bytes, loose)) = argument(rest)?;
+        let (after, (bytes, loose)) = argument(rest, longest)?;
         *walked += 1;
         if n == 0 {
             name = bytes;
@@ -275,12 +299,12 @@ fn lax<'d>(input: &'d [u8], rest: &'d [u8], walked: &mut u64) -> Parsed<'d, Comm
 }
 
 /// An argument, and whether its form is not the one that servers write.
-fn argument(input: &[u8]) -> Parsed<'_, (&[u8], bool)> {
+fn argument(input: &[u8], longest: usize) -> Parsed<'_, (&[u8], bool)> {
     let (rest, first) = parse::byte(input)?;
     if first != b'$' {
         return Err(Fault::at(input, Problem::AofArgument { found: first }));
     }
-    let (rest, text) = line(rest, LONGEST_LINE - 1)?;
+    let (rest, text) = line(rest, longest - 1)?;
     let len = atoi(text);
     let Ok(size) = u64::try_from(len) else {
         return Err(Fault::at(input, Problem::AofLength { found: len }));

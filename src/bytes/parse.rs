@@ -233,6 +233,8 @@ problems! {
     AofStrayExec = "aof-stray-exec", "an EXEC without its MULTI";
     /// MULTI inside a transaction.
     AofNestedMulti = "aof-nested-multi", "a MULTI inside a transaction";
+    /// DISCARD inside a transaction that is run.
+    AofDiscard = "aof-discard", "a DISCARD inside a transaction that has an EXEC: servers crash as they run it";
     /// A command that no server at hand knows.
     AofUnknownCommand = "unknown-command", "no server knows a command of this name";
     /// A command with too many or too few arguments.

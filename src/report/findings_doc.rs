@@ -56,6 +56,14 @@ pub const DOCS: &[FindingDoc] = &[
                  knows.",
     },
     FindingDoc {
+        code: "aof-discard",
+        title: "DISCARD inside a transaction",
+        meaning: "A `DISCARD` stands between a `MULTI` and its `EXEC`. No server writes that; every \
+                  server puts it in the queue as it loads the log, and crashes when the `EXEC` runs it.",
+        example: "A log that was put together by hand, or out of what clients sent.",
+        remedy: "`check-aof --fix --strategy skip` removes the transaction.",
+    },
+    FindingDoc {
         code: "aof-format",
         title: "neither a command nor an annotation",
         meaning: "What stands here is not in the form of a command. Servers refuse the whole \

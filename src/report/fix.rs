@@ -34,6 +34,8 @@ pub enum Why {
     Arity,
     /// A command that the server does not know, or the transaction that holds it.
     UnknownCommand,
+    /// A DISCARD inside a transaction, which servers crash on as they run it.
+    Discard,
     /// The snapshot in front is damaged.
     Snapshot,
     /// It stands behind the place where the log is cut.
@@ -49,6 +51,7 @@ impl Why {
             Why::HalfTransaction => "half-transaction",
             Why::Arity => "arity",
             Why::UnknownCommand => "unknown-command",
+            Why::Discard => "discard",
             Why::Snapshot => "snapshot",
             Why::Behind => "behind",
         }

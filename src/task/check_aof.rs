@@ -1,7 +1,7 @@
 //! Checks a log, or the files of a set: what stands in them, what is wrong with them, and what a
 //! server makes of them.
 
-mod judge;
+pub(super) mod judge;
 pub(crate) mod set;
 pub(super) mod walk;
 
@@ -222,7 +222,7 @@ impl Checked {
             }
             needs.extend(own.needs.iter().cloned());
         }
-        let why = needs_of(&self.fate(like, last), needs);
+        let why = needs_of(&self.fate_with_settings(like, last), needs);
         if why.is_none() {
             needs.extend(self.walk.used.modules(&self.allowed));
         }

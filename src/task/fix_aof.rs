@@ -90,6 +90,9 @@ pub fn plan(input: &InputPath, options: &FixOptions, run: &Run<'_>) -> Result<Me
         Logs::One(log) => vec![log],
         Logs::Set(found) => {
             let plan = SetToMend::of(&found, &report)?;
+            if !plan.rebuilt {
+                refuse_missing(&report)?;
+            }
             let files = plan.open(&found, run)?;
             set = Some(plan);
             files
@@ -209,7 +212,6 @@ impl SetToMend {
             Some((name, bytes)) => (name.clone(), Some(bytes.clone())),
             None => (name, None),
         };
-        let upgrade = found.start == Start::Upgrade;
         let lost = found.problems.iter().any(|problem| {
             matches!(
                 problem,
@@ -222,6 +224,8 @@ impl SetToMend {
             .iter()
             .any(|finding| finding.code.starts_with("aof-manifest-"));
         let read = set.any_manifest().filter(|_| !refused);
+        // Where the manifest cannot be read, a server does not get to look at an old file.
+        let upgrade = found.start == Start::Upgrade && !refused;
         let (manifest, rebuilt) = match read {
             Some((_, manifest)) if !lost => (manifest.clone(), false),
             _ if upgrade => (Manifest::default(), false),
@@ -261,6 +265,17 @@ impl SetToMend {
     }
 }
 
+/// Ends where a file is not there.
+fn refuse_missing(report: &AofReport) -> Result<()> {
+    let Fate::Refuses(None, why) = &report.fate else {
+        return Ok(());
+    };
+    let error = std::io::Error::new(std::io::ErrorKind::NotFound, why.clone());
+    Err(Error::new(ErrorKind::Io(error)).with_hint(Hint::Other(
+        "take the file from where the others came from: no fix can make up for it",
+    )))
+}
+
 struct Mender<'a> {
     options: &'a FixOptions,
     run: &'a Run<'a>,
@@ -285,17 +300,6 @@ impl Mender<'_> {
 
     /// Ends where a fix can do nothing.
     fn fit_for_mending(&self) -> Result<()> {
-        if let Fate::Refuses(None, why) = &self.report.fate
-            && self.set.as_ref().is_some_and(|set| !set.rebuilt)
-        {
-            let error = Error::new(ErrorKind::Io(std::io::Error::new(
-                std::io::ErrorKind::NotFound,
-                why.clone(),
-            )));
-            return Err(error.with_hint(Hint::Other(
-                "take the file from where the others came from: no fix can make up for it",
-            )));
-        }
         for file in &self.report.files {
             let Some(preamble) = &file.preamble else {
                 continue;
@@ -304,7 +308,9 @@ impl Mender<'_> {
                 Verdict::Loads => {
                     let mut servers = preamble.loads_on.iter();
                     let own = servers.find(|server| server.server == self.like.line().name());
-                    if let Some(why) = own.and_then(|own| own.why.clone()) {
+                    let settings = check_aof::judge::settings_for(preamble, self.like);
+                    let settings = settings.map(|settings| format!("it needs {settings}"));
+                    if let Some(why) = own.and_then(|own| own.why.clone()).or(settings) {
                         let text = format!(
                             "{}: {} does not load the snapshot: {why}",
                             file.name, self.report.like

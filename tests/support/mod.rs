@@ -3,13 +3,17 @@
 #![allow(dead_code)]
 
 pub(crate) mod checker;
+pub(crate) mod damage;
 pub(crate) mod dataset;
 pub(crate) mod dump;
 pub(crate) mod json;
 pub(crate) mod live;
+pub(crate) mod loader;
 pub(crate) mod payload;
 pub(crate) mod resp;
 pub(crate) mod server;
+pub(crate) mod truth;
+pub(crate) mod written;
 
 use std::fs::{self, DirBuilder};
 use std::io::ErrorKind;

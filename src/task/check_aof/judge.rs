@@ -98,7 +98,8 @@ impl Used {
         if let Some(uses) = self.commands.get_mut(spec.index()) {
             uses.add(at, argc, reached);
         }
-        if !spec.subcommands().is_empty() {
+        // By itself a container is a command like others.
+        if !spec.subcommands().is_empty() && argc > 1 {
             self.subcommand(at, spec, command, reached);
         }
     }
@@ -197,6 +198,9 @@ impl Used {
         for (spec, uses) in command::all().iter().zip(&self.commands) {
             if spec.subcommands().is_empty() || spec.on(like).is_none() {
                 faults.extend(fault(spec, None, uses, like));
+            } else if uses.least.is_some_and(|(argc, _)| argc == 1) {
+                let most = uses.least;
+                faults.extend(fault(spec, None, &Uses { most, ..*uses }, like));
             }
         }
         for ((index, second), uses) in &self.subcommands {
@@ -279,6 +283,18 @@ pub(super) fn needs_of(fate: &Fate, needs: &mut Vec<String>) -> Option<String> {
     }
 }
 
+/// The settings, other than its defaults, that a server needs to load a snapshot that it can load.
+pub(in crate::task) fn settings_for(preamble: &CheckReport, like: Like) -> Option<String> {
+    let name = like.line().name();
+    let own = preamble
+        .loads_on
+        .iter()
+        .find(|own| own.server == name && own.ok)?;
+    let settings = own.needs.iter().filter(|need| !need.starts_with("module "));
+    let settings: Vec<&str> = settings.map(String::as_str).collect();
+    (!settings.is_empty()).then(|| settings.join(", "))
+}
+
 fn fault(spec: &CommandSpec, second: Option<&[u8]>, uses: &Uses, like: Like) -> Option<Fault> {
     let first = uses.first?;
     let resolved = match (second, spec.on(like)) {
@@ -321,8 +337,20 @@ impl Checked {
         writer.unwrap_or_else(|| likely(self.walk.used.is_valkeys()))
     }
 
-    /// What a server does with the file.
+    /// What a server does with the file, as it is set up by default.
     pub(super) fn fate(&self, like: Like, last: Last) -> Fate {
+        let preamble = self.preamble.as_ref();
+        match preamble.and_then(|preamble| settings_for(preamble, like)) {
+            Some(needs) => {
+                let why = format!("the snapshot that it begins with needs {needs}");
+                Fate::Refuses(Some(0), why)
+            }
+            None => self.fate_with_settings(like, last),
+        }
+    }
+
+    /// What it does when it has the settings that the snapshot in front needs.
+    pub(super) fn fate_with_settings(&self, like: Like, last: Last) -> Fate {
         let walk = &self.walk;
         if let Some(preamble) = &self.preamble {
             if preamble.verdict != Verdict::Loads {
@@ -341,6 +369,10 @@ impl Checked {
             .first_annotation
             .filter(|_| like.line() == command::ServerLine::Redis62);
         let fault = walk.used.faults(like, &self.allowed).into_iter().next();
+        let crash = walk.stop.as_ref().and_then(Stop::crash);
+        let before = |at: u64| crash.is_none_or(|crash| at < crash);
+        let annotation = annotation.filter(|at| before(*at));
+        let fault = fault.filter(|fault| before(fault.at));
         let refused = match (annotation, fault) {
             (Some(at), fault) if fault.as_ref().is_none_or(|fault| at < fault.at) => Some(
                 Fate::Refuses(Some(at), "it does not know annotations".to_owned()),
@@ -376,6 +408,14 @@ impl Checked {
             (Last::Yes, false) => Fate::CutBack(at),
         };
         match (&walk.stop, walk.multi) {
+            (Some(Stop::Crash(at, why)), _) => Fate::Crashes(*at, why.clone()),
+            (Some(Stop::Cut(at, _)), _)
+                if walk.old_format && like.line() == command::ServerLine::Redis62 =>
+            {
+                let why = "a line of more than 127 bytes, the end of which it takes for the next"
+                    .to_owned();
+                Fate::Refuses(Some(*at), why)
+            }
             (Some(Stop::Format(at, why)), _) => Fate::Refuses(Some(*at), why.clone()),
             (Some(Stop::Cut(_, before)), _) if careful => cut_back(*before),
             (Some(Stop::Cut(at, _)), _) => cut_back(*at),

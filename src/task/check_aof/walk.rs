@@ -28,6 +28,18 @@ pub(super) enum Stop {
     /// The end of the file inside a command: what is well before it, and before the transaction
     /// that the command is part of.
     Cut(u64, u64),
+    /// What no server survives.
+    Crash(u64, String),
+}
+
+impl Stop {
+    /// Where a server comes to a stop that is none of its commands' doing.
+    pub(super) fn crash(&self) -> Option<u64> {
+        match self {
+            Stop::Crash(at, _) => Some(*at),
+            Stop::Format(..) | Stop::Cut(..) => None,
+        }
+    }
 }
 
 /// What one pass found.
@@ -47,7 +59,11 @@ pub(super) struct Walk {
     pub(super) well_before_multi: u64,
     /// The next bracket may belong to what damage hid.
     hidden: bool,
+    /// The first DISCARD in the open transaction.
+    discard: Option<u64>,
     pub(super) stop: Option<Stop>,
+    /// What Redis 6.2 calls a bad format where the others see the end of the file.
+    pub(super) old_format: bool,
     pub(super) first_annotation: Option<u64>,
 }
 
@@ -63,16 +79,16 @@ struct Stretch {
     annotations: u64,
     times: Option<(u64, u64)>,
     first_annotation: Option<u64>,
-    brackets: Vec<Bracket>,
+    brackets: Vec<Found>,
     findings: Findings,
     /// Just behind the last command.
     last: Option<u64>,
 }
 
-/// A MULTI or an EXEC.
-struct Bracket {
+/// A command that begins or ends a transaction.
+struct Found {
     at: u64,
-    opens: bool,
+    bracket: Bracket,
     /// Just behind the command before it, where that is in the same stretch.
     last: Option<u64>,
 }
@@ -91,7 +107,9 @@ impl Walk {
             well: 0,
             well_before_multi: 0,
             hidden: false,
+            discard: None,
             stop: None,
+            old_format: false,
             first_annotation: None,
         }
     }
@@ -179,15 +197,14 @@ impl Walk {
         self.used.add(stretch.used);
         self.findings.append(stretch.findings);
         let well = self.well;
-        for bracket in &stretch.brackets {
-            self.well = bracket.last.unwrap_or(well);
-            match bracket.opens {
-                true => self.multi(bracket.at),
-                false => self.exec(bracket.at),
-            }
+        for found in &stretch.brackets {
+            self.well = found.last.unwrap_or(well);
+            self.bracket(found.at, found.bracket);
         }
         self.well = stretch.last.unwrap_or(well);
-        self.good_until = self.multi.unwrap_or(self.start + stretch.end as u64);
+        if self.stop.is_none() {
+            self.good_until = self.multi.unwrap_or(self.start + stretch.end as u64);
+        }
     }
 
     /// Reads on, through damage, to the end.
@@ -224,15 +241,25 @@ impl Walk {
         if command.is_lax() {
             self.find(Problem::AofLax, at, end, None);
         }
-        match bracket(command) {
-            Some(true) => self.multi(at),
-            Some(false) => self.exec(at),
-            None => {}
+        if let Some(bracket) = bracket(command) {
+            self.bracket(at, bracket);
         }
         let reached = self.stop.is_none();
         self.used.command(at, command, reached);
         if reached {
             self.well = end;
+        }
+    }
+
+    fn bracket(&mut self, at: u64, bracket: Bracket) {
+        match bracket {
+            Bracket::Multi => self.multi(at),
+            Bracket::Exec => self.exec(at),
+            // By itself it is an error like others, which servers go on behind.
+            Bracket::Discard if self.multi.is_some() => {
+                self.discard.get_or_insert(at);
+            }
+            Bracket::Discard => {}
         }
     }
 
@@ -247,8 +274,17 @@ impl Walk {
     }
 
     fn exec(&mut self, at: u64) {
-        if self.multi.take().is_some() {
+        let discard = self.discard.take();
+        if let Some(multi) = self.multi.take() {
             self.tally.transactions += 1;
+            if let Some(discard) = discard {
+                self.find(Problem::AofDiscard, discard, discard, None);
+                if self.stop.is_none() {
+                    let why = "it runs a DISCARD inside a transaction".to_owned();
+                    self.stop = Some(Stop::Crash(discard, why));
+                    self.good_until = multi;
+                }
+            }
         } else if !self.hidden {
             self.find(Problem::AofStrayExec, at, at, None);
         }
@@ -286,18 +322,19 @@ impl Walk {
         };
         self.find(damage.problem, start, end, Some(hint));
         if self.stop.is_none() {
-            self.stop = Some(match damage.looks_cut() {
-                true => match self.multi {
-                    Some(_) => Stop::Cut(self.well, self.well_before_multi),
-                    None => Stop::Cut(self.well, self.well),
-                },
-                false => Stop::Format(at, damage.problem.to_string()),
+            self.stop = Some(match (damage.problem, self.multi) {
+                (Problem::AofLength { .. }, _) => Stop::Crash(at, damage.problem.to_string()),
+                _ if !damage.looks_cut() => Stop::Format(at, damage.problem.to_string()),
+                (_, Some(_)) => Stop::Cut(self.well, self.well_before_multi),
+                (_, None) => Stop::Cut(self.well, self.well),
             });
+            self.old_format = damage.old_format;
             if let Some(multi) = self.multi {
                 self.good_until = multi;
             }
         }
         self.hidden = true;
+        self.discard = None;
         if let Some(multi) = self.multi.take() {
             self.find(Problem::AofOpenMulti, multi, end, None);
         }
@@ -347,9 +384,9 @@ impl Stretch {
         if command.is_lax() {
             self.lax(at, end);
         }
-        if let Some(opens) = bracket(command) {
+        if let Some(bracket) = bracket(command) {
             let last = self.last;
-            self.brackets.push(Bracket { at, opens, last });
+            self.brackets.push(Found { at, bracket, last });
         }
         self.used.command(at, command, true);
         self.last = Some(end);
@@ -373,12 +410,24 @@ impl Stretch {
     }
 }
 
-/// True for MULTI, false for EXEC, nothing for any other command.
+/// The commands that begin and end a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::task) enum Bracket {
+    /// MULTI.
+    Multi,
+    /// EXEC.
+    Exec,
+    /// DISCARD, which the loader puts in the queue like any command.
+    Discard,
+}
+
+/// Which of them a command is, if any.
 #[inline]
-pub(in crate::task) fn bracket(command: &Command<'_>) -> Option<bool> {
+pub(in crate::task) fn bracket(command: &Command<'_>) -> Option<Bracket> {
     match command.argc() {
-        1 if command.is("multi") => Some(true),
-        1 if command.is("exec") => Some(false),
+        1 if command.is("multi") => Some(Bracket::Multi),
+        1 if command.is("exec") => Some(Bracket::Exec),
+        1 if command.is("discard") => Some(Bracket::Discard),
         _ => None,
     }
 }

@@ -13,7 +13,10 @@ use crate::aof::resync::Names;
 use crate::command::{self, Like, Resolved};
 use crate::error::printable;
 use crate::report::fix::{Ambiguous, Loss, Run, SelectDoubt, Unknown, Why};
-use crate::task::check_aof::{is_a_modules, walk::bracket};
+use crate::task::check_aof::{
+    is_a_modules,
+    walk::{Bracket, bracket},
+};
 use crate::task::fix_aof::doubt::{KeysInDoubt, may_hide_select};
 
 /// What is to go beside what cannot be read.
@@ -160,7 +163,7 @@ impl<'a> Pass<'a> {
     fn command(&mut self, start: u64, end: u64, command: &Command<'_>, keys: &mut KeysInDoubt) {
         self.scan.commands += 1;
         match bracket(command) {
-            Some(true) if self.open.is_none() => {
+            Some(Bracket::Multi) if self.open.is_none() => {
                 self.settle();
                 self.open = Some(Open {
                     start,
@@ -169,7 +172,11 @@ impl<'a> Pass<'a> {
                 });
                 return;
             }
-            Some(false) => return self.exec(end, keys),
+            Some(Bracket::Exec) => return self.exec(end, keys),
+            Some(Bracket::Discard) if self.open.is_some() => {
+                let loss = Loss::of(start, end, Why::Discard, 1);
+                return self.region(loss, command.bytes(), keys);
+            }
             _ => {}
         }
         if let Some(why) = self.fault(start, command) {
