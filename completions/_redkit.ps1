@@ -41,6 +41,7 @@ Register-ArgumentCompleter -Native -CommandName 'redkit' -ScriptBlock {
             [CompletionResult]::new('get', 'get', [CompletionResultType]::ParameterValue, 'Write one key as JSON')
             [CompletionResult]::new('info', 'info', [CompletionResultType]::ParameterValue, 'Show what snapshots, logs and sets of logs say of themselves, in milliseconds')
             [CompletionResult]::new('log', 'log', [CompletionResultType]::ParameterValue, 'List the commands of a log, with where and when each was written')
+            [CompletionResult]::new('cut', 'cut', [CompletionResultType]::ParameterValue, 'Take commands out of a log: undo a FLUSHALL, go back to 14:03')
             [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'Explain a finding: what it means, an example, what to do')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completion script for a shell')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Write the man pages into a directory')
@@ -225,6 +226,34 @@ Register-ArgumentCompleter -Native -CommandName 'redkit' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print the version')
             break
         }
+        'redkit;cut' {
+            [CompletionResult]::new('--before', '--before', [CompletionResultType]::ParameterName, 'Remove everything from the command at this offset on, or from the last command of this name')
+            [CompletionResult]::new('--at', '--at', [CompletionResultType]::ParameterName, 'Remove everything from the first #TS: on that is later than TIME')
+            [CompletionResult]::new('--drop', '--drop', [CompletionResultType]::ParameterName, 'Remove the commands at these offsets; a list with commas, or given more than once')
+            [CompletionResult]::new('--drop-match', '--drop-match', [CompletionResultType]::ParameterName, 'Remove the commands of this name, with a key that matches the pattern; may be given more than once')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write to FILE, and a set to the folder FILE; `-` is the standard output')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write to FILE, and a set to the folder FILE; `-` is the standard output')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, '`text` for people, or `json`: an object a line for each input')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours: auto, always, never')
+            [CompletionResult]::new('--threads', '--threads', [CompletionResultType]::ParameterName, 'Threads that decode [default: one a processor]')
+            [CompletionResult]::new('--max-memory', '--max-memory', [CompletionResultType]::ParameterName, 'Memory to use at most, as in 512MiB or 2GB [default: three quarters of what there is]')
+            [CompletionResult]::new('--max-spool', '--max-spool', [CompletionResultType]::ParameterName, 'Room in temporary files to use at most [default: 10GiB]')
+            [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Replace FILE where it exists')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Show what would go and what would stay, and write nothing')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Show what would go and what would stay, and write nothing')
+            [CompletionResult]::new('--keep-going', '--keep-going', [CompletionResultType]::ParameterName, 'Write the output although damage stays in it')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say only what is wrong')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say only what is wrong')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more: how much was read in which time')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more: how much was read in which time')
+            [CompletionResult]::new('--no-progress', '--no-progress', [CompletionResultType]::ParameterName, 'Do not show a progress bar')
+            [CompletionResult]::new('--no-mmap', '--no-mmap', [CompletionResultType]::ParameterName, 'Read files instead of mapping them into memory')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help: short with -h, all of it with --help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help: short with -h, all of it with --help')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print the version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print the version')
+            break
+        }
         'redkit;explain' {
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, '`text` for people, or `json`: an object a line for each input')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours: auto, always, never')
@@ -284,6 +313,7 @@ Register-ArgumentCompleter -Native -CommandName 'redkit' -ScriptBlock {
             [CompletionResult]::new('get', 'get', [CompletionResultType]::ParameterValue, 'Write one key as JSON')
             [CompletionResult]::new('info', 'info', [CompletionResultType]::ParameterValue, 'Show what snapshots, logs and sets of logs say of themselves, in milliseconds')
             [CompletionResult]::new('log', 'log', [CompletionResultType]::ParameterValue, 'List the commands of a log, with where and when each was written')
+            [CompletionResult]::new('cut', 'cut', [CompletionResultType]::ParameterValue, 'Take commands out of a log: undo a FLUSHALL, go back to 14:03')
             [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'Explain a finding: what it means, an example, what to do')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completion script for a shell')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Write the man pages into a directory')
@@ -306,6 +336,9 @@ Register-ArgumentCompleter -Native -CommandName 'redkit' -ScriptBlock {
             break
         }
         'redkit;help;log' {
+            break
+        }
+        'redkit;help;cut' {
             break
         }
         'redkit;help;explain' {

@@ -25,6 +25,9 @@ _redkit() {
             redkit,completions)
                 cmd="redkit__subcmd__completions"
                 ;;
+            redkit,cut)
+                cmd="redkit__subcmd__cut"
+                ;;
             redkit,dump-to-json)
                 cmd="redkit__subcmd__dump__subcmd__to__subcmd__json"
                 ;;
@@ -55,6 +58,9 @@ _redkit() {
             redkit__subcmd__help,completions)
                 cmd="redkit__subcmd__help__subcmd__completions"
                 ;;
+            redkit__subcmd__help,cut)
+                cmd="redkit__subcmd__help__subcmd__cut"
+                ;;
             redkit__subcmd__help,dump-to-json)
                 cmd="redkit__subcmd__help__subcmd__dump__subcmd__to__subcmd__json"
                 ;;
@@ -83,7 +89,7 @@ _redkit() {
 
     case "${cmd}" in
         redkit)
-            opts="-q -v -h -V --quiet --verbose --color --threads --no-progress --no-mmap --max-memory --max-spool --help --version check-rdb check-aof dump-to-json get info log explain completions man help"
+            opts="-q -v -h -V --quiet --verbose --color --threads --no-progress --no-mmap --max-memory --max-spool --help --version check-rdb check-aof dump-to-json get info log cut explain completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -227,6 +233,64 @@ _redkit() {
                 return 0
             fi
             case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --threads)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-spool)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        redkit__subcmd__cut)
+            opts="-o -n -q -v -h -V --before --at --drop --drop-match --output --force --dry-run --keep-going --format --quiet --verbose --color --threads --no-progress --no-mmap --max-memory --max-spool --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --before)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --at)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --drop)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --drop-match)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
@@ -449,7 +513,7 @@ _redkit() {
             return 0
             ;;
         redkit__subcmd__help)
-            opts="check-rdb check-aof dump-to-json get info log explain completions man help"
+            opts="check-rdb check-aof dump-to-json get info log cut explain completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -491,6 +555,20 @@ _redkit() {
             return 0
             ;;
         redkit__subcmd__help__subcmd__completions)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        redkit__subcmd__help__subcmd__cut)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

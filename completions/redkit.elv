@@ -38,6 +38,7 @@ set edit:completion:arg-completer[redkit] = {|@words|
             cand get 'Write one key as JSON'
             cand info 'Show what snapshots, logs and sets of logs say of themselves, in milliseconds'
             cand log 'List the commands of a log, with where and when each was written'
+            cand cut 'Take commands out of a log: undo a FLUSHALL, go back to 14:03'
             cand explain 'Explain a finding: what it means, an example, what to do'
             cand completions 'Print the completion script for a shell'
             cand man 'Write the man pages into a directory'
@@ -215,6 +216,33 @@ set edit:completion:arg-completer[redkit] = {|@words|
             cand -V 'Print the version'
             cand --version 'Print the version'
         }
+        &'redkit;cut'= {
+            cand --before 'Remove everything from the command at this offset on, or from the last command of this name'
+            cand --at 'Remove everything from the first #TS: on that is later than TIME'
+            cand --drop 'Remove the commands at these offsets; a list with commas, or given more than once'
+            cand --drop-match 'Remove the commands of this name, with a key that matches the pattern; may be given more than once'
+            cand -o 'Write to FILE, and a set to the folder FILE; `-` is the standard output'
+            cand --output 'Write to FILE, and a set to the folder FILE; `-` is the standard output'
+            cand --format '`text` for people, or `json`: an object a line for each input'
+            cand --color 'When to use colours: auto, always, never'
+            cand --threads 'Threads that decode [default: one a processor]'
+            cand --max-memory 'Memory to use at most, as in 512MiB or 2GB [default: three quarters of what there is]'
+            cand --max-spool 'Room in temporary files to use at most [default: 10GiB]'
+            cand --force 'Replace FILE where it exists'
+            cand -n 'Show what would go and what would stay, and write nothing'
+            cand --dry-run 'Show what would go and what would stay, and write nothing'
+            cand --keep-going 'Write the output although damage stays in it'
+            cand -q 'Say only what is wrong'
+            cand --quiet 'Say only what is wrong'
+            cand -v 'Say more: how much was read in which time'
+            cand --verbose 'Say more: how much was read in which time'
+            cand --no-progress 'Do not show a progress bar'
+            cand --no-mmap 'Read files instead of mapping them into memory'
+            cand -h 'Print help: short with -h, all of it with --help'
+            cand --help 'Print help: short with -h, all of it with --help'
+            cand -V 'Print the version'
+            cand --version 'Print the version'
+        }
         &'redkit;explain'= {
             cand --format '`text` for people, or `json`: an object a line for each input'
             cand --color 'When to use colours: auto, always, never'
@@ -271,6 +299,7 @@ set edit:completion:arg-completer[redkit] = {|@words|
             cand get 'Write one key as JSON'
             cand info 'Show what snapshots, logs and sets of logs say of themselves, in milliseconds'
             cand log 'List the commands of a log, with where and when each was written'
+            cand cut 'Take commands out of a log: undo a FLUSHALL, go back to 14:03'
             cand explain 'Explain a finding: what it means, an example, what to do'
             cand completions 'Print the completion script for a shell'
             cand man 'Write the man pages into a directory'
@@ -287,6 +316,8 @@ set edit:completion:arg-completer[redkit] = {|@words|
         &'redkit;help;info'= {
         }
         &'redkit;help;log'= {
+        }
+        &'redkit;help;cut'= {
         }
         &'redkit;help;explain'= {
         }

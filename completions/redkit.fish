@@ -42,6 +42,7 @@ complete -c redkit -n "__fish_redkit_needs_command" -f -a "dump-to-json" -d 'Wri
 complete -c redkit -n "__fish_redkit_needs_command" -f -a "get" -d 'Write one key as JSON'
 complete -c redkit -n "__fish_redkit_needs_command" -f -a "info" -d 'Show what snapshots, logs and sets of logs say of themselves, in milliseconds'
 complete -c redkit -n "__fish_redkit_needs_command" -f -a "log" -d 'List the commands of a log, with where and when each was written'
+complete -c redkit -n "__fish_redkit_needs_command" -f -a "cut" -d 'Take commands out of a log: undo a FLUSHALL, go back to 14:03'
 complete -c redkit -n "__fish_redkit_needs_command" -f -a "explain" -d 'Explain a finding: what it means, an example, what to do'
 complete -c redkit -n "__fish_redkit_needs_command" -f -a "completions" -d 'Print the completion script for a shell'
 complete -c redkit -n "__fish_redkit_needs_command" -f -a "man" -d 'Write the man pages into a directory'
@@ -217,6 +218,28 @@ complete -c redkit -n "__fish_redkit_using_subcommand log" -l no-progress -d 'Do
 complete -c redkit -n "__fish_redkit_using_subcommand log" -l no-mmap -d 'Read files instead of mapping them into memory'
 complete -c redkit -n "__fish_redkit_using_subcommand log" -s h -l help -d 'Print help: short with -h, all of it with --help'
 complete -c redkit -n "__fish_redkit_using_subcommand log" -s V -l version -d 'Print the version'
+complete -c redkit -n "__fish_redkit_using_subcommand cut" -l before -d 'Remove everything from the command at this offset on, or from the last command of this name' -r
+complete -c redkit -n "__fish_redkit_using_subcommand cut" -l at -d 'Remove everything from the first #TS: on that is later than TIME' -r
+complete -c redkit -n "__fish_redkit_using_subcommand cut" -l drop -d 'Remove the commands at these offsets; a list with commas, or given more than once' -r
+complete -c redkit -n "__fish_redkit_using_subcommand cut" -l drop-match -d 'Remove the commands of this name, with a key that matches the pattern; may be given more than once' -r
+complete -c redkit -n "__fish_redkit_using_subcommand cut" -s o -l output -d 'Write to FILE, and a set to the folder FILE; `-` is the standard output' -r -F
+complete -c redkit -n "__fish_redkit_using_subcommand cut" -l format -d '`text` for people, or `json`: an object a line for each input' -r -f -a "text\t'For people'
+json\t'For programs'"
+complete -c redkit -n "__fish_redkit_using_subcommand cut" -l color -d 'When to use colours: auto, always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c redkit -n "__fish_redkit_using_subcommand cut" -l threads -d 'Threads that decode [default: one a processor]' -r
+complete -c redkit -n "__fish_redkit_using_subcommand cut" -l max-memory -d 'Memory to use at most, as in 512MiB or 2GB [default: three quarters of what there is]' -r
+complete -c redkit -n "__fish_redkit_using_subcommand cut" -l max-spool -d 'Room in temporary files to use at most [default: 10GiB]' -r
+complete -c redkit -n "__fish_redkit_using_subcommand cut" -l force -d 'Replace FILE where it exists'
+complete -c redkit -n "__fish_redkit_using_subcommand cut" -s n -l dry-run -d 'Show what would go and what would stay, and write nothing'
+complete -c redkit -n "__fish_redkit_using_subcommand cut" -l keep-going -d 'Write the output although damage stays in it'
+complete -c redkit -n "__fish_redkit_using_subcommand cut" -s q -l quiet -d 'Say only what is wrong'
+complete -c redkit -n "__fish_redkit_using_subcommand cut" -s v -l verbose -d 'Say more: how much was read in which time'
+complete -c redkit -n "__fish_redkit_using_subcommand cut" -l no-progress -d 'Do not show a progress bar'
+complete -c redkit -n "__fish_redkit_using_subcommand cut" -l no-mmap -d 'Read files instead of mapping them into memory'
+complete -c redkit -n "__fish_redkit_using_subcommand cut" -s h -l help -d 'Print help: short with -h, all of it with --help'
+complete -c redkit -n "__fish_redkit_using_subcommand cut" -s V -l version -d 'Print the version'
 complete -c redkit -n "__fish_redkit_using_subcommand explain" -l format -d '`text` for people, or `json`: an object a line for each input' -r -f -a "text\t'For people'
 json\t'For programs'"
 complete -c redkit -n "__fish_redkit_using_subcommand explain" -l color -d 'When to use colours: auto, always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
@@ -255,13 +278,14 @@ complete -c redkit -n "__fish_redkit_using_subcommand man" -l no-progress -d 'Do
 complete -c redkit -n "__fish_redkit_using_subcommand man" -l no-mmap -d 'Read files instead of mapping them into memory'
 complete -c redkit -n "__fish_redkit_using_subcommand man" -s h -l help -d 'Print help: short with -h, all of it with --help'
 complete -c redkit -n "__fish_redkit_using_subcommand man" -s V -l version -d 'Print the version'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json get info log explain completions man help" -f -a "check-rdb" -d 'Check snapshots: structure, every value, checksum, who can load them'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json get info log explain completions man help" -f -a "check-aof" -d 'Check logs: every command, what is damaged, what a server makes of it'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json get info log explain completions man help" -f -a "dump-to-json" -d 'Write snapshots as JSON: every key with its value, one object a line'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json get info log explain completions man help" -f -a "get" -d 'Write one key as JSON'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json get info log explain completions man help" -f -a "info" -d 'Show what snapshots, logs and sets of logs say of themselves, in milliseconds'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json get info log explain completions man help" -f -a "log" -d 'List the commands of a log, with where and when each was written'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json get info log explain completions man help" -f -a "explain" -d 'Explain a finding: what it means, an example, what to do'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json get info log explain completions man help" -f -a "completions" -d 'Print the completion script for a shell'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json get info log explain completions man help" -f -a "man" -d 'Write the man pages into a directory'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json get info log explain completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json get info log cut explain completions man help" -f -a "check-rdb" -d 'Check snapshots: structure, every value, checksum, who can load them'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json get info log cut explain completions man help" -f -a "check-aof" -d 'Check logs: every command, what is damaged, what a server makes of it'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json get info log cut explain completions man help" -f -a "dump-to-json" -d 'Write snapshots as JSON: every key with its value, one object a line'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json get info log cut explain completions man help" -f -a "get" -d 'Write one key as JSON'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json get info log cut explain completions man help" -f -a "info" -d 'Show what snapshots, logs and sets of logs say of themselves, in milliseconds'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json get info log cut explain completions man help" -f -a "log" -d 'List the commands of a log, with where and when each was written'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json get info log cut explain completions man help" -f -a "cut" -d 'Take commands out of a log: undo a FLUSHALL, go back to 14:03'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json get info log cut explain completions man help" -f -a "explain" -d 'Explain a finding: what it means, an example, what to do'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json get info log cut explain completions man help" -f -a "completions" -d 'Print the completion script for a shell'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json get info log cut explain completions man help" -f -a "man" -d 'Write the man pages into a directory'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json get info log cut explain completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
