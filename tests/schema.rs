@@ -16,9 +16,23 @@ fn every_report_is_as_published() {
     let mut inputs = vec![root.join("none.rdb"), root.clone()];
     find(&root, &mut inputs);
     let mut codes = Vec::new();
-    for command in ["check-rdb", "check-aof", "info"] {
+    for command in [
+        &["check-rdb"][..],
+        &["check-aof"],
+        &["check-aof", "--fix", "-n"],
+        &[
+            "check-aof",
+            "--fix",
+            "-n",
+            "--strategy",
+            "skip",
+            "--drop-unknown",
+        ],
+        &["info"],
+    ] {
         let output = Command::new(env!("CARGO_BIN_EXE_redkit"))
-            .args([command, "--format", "json"])
+            .args(command)
+            .args(["--format", "json"])
             .args(&inputs)
             .output()
             .unwrap();
@@ -65,6 +79,38 @@ fn reports_of_cuts_are_as_published() {
         }
         assert_eq!(report["exit"], exit);
     }
+}
+
+#[test]
+fn the_index_of_a_quarantine_is_as_published() {
+    use redkit::report::json_report::removed::{FileChange, Index, Piece, SCHEMA};
+    let schema = include_str!("../docs/schemas/removed.schema.json");
+    let schema: Value = serde_json::from_str(schema).unwrap();
+    assert_eq!(schema["$id"], SCHEMA);
+    let piece = |name: &[u8]| Piece {
+        range: 5..u64::MAX / 2,
+        why: "aof-damage",
+        name: name.to_vec(),
+        crc64: 7,
+    };
+    let file = |path: &[u8], pieces| FileChange {
+        path: path.to_vec(),
+        becomes: path.to_vec(),
+        size: 9,
+        new_size: 0,
+        pieces,
+        inserted: vec![(5, 23)],
+    };
+    let files = vec![
+        file(b"a", vec![piece(b"a.removed-5"), piece(b"\xff.removed-5")]),
+        file(b"\xff", Vec::new()),
+    ];
+    let index: Value = serde_json::from_str(&Index { files }.to_json()).unwrap();
+    assert_eq!(check(&index, &schema, &schema), Ok(()));
+    assert_eq!(index["files"][0]["removed"][0]["crc64"], "0000000000000007");
+    let mut bad = index.clone();
+    bad["files"][1].as_object_mut().unwrap().remove("becomes");
+    assert!(check(&bad, &schema, &schema).is_err());
 }
 
 #[test]

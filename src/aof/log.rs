@@ -18,8 +18,13 @@ pub enum Event<'d> {
 /// A stretch of bytes that cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Damage {
-    /// First byte: where the last item before it ends.
+    /// First byte: where the last item before it ends, or where that begins if it is a command that
+    /// took bytes which are not its own, since one of its lengths was damaged. That shows by its form,
+    /// which is none that servers write, or by commands that begin inside it and go on behind it.
+    /// Servers take it for sound.
     pub start: usize,
+    /// The last command before it, where it counts as part of it.
+    pub swallowed: Option<(usize, usize)>,
     /// Just behind its last byte: where the log goes on, or its end.
     pub end: usize,
     /// The byte where reading failed.
@@ -77,6 +82,10 @@ pub struct LogReader<'d, 'n, N: ?Sized> {
     at: usize,
     names: &'n N,
     resync: Resync,
+    /// Where the last command stands.
+    last: (usize, usize),
+    /// Whether its form is none that servers write.
+    lax: bool,
 }
 
 impl<'d, 'n, N: Names + ?Sized> LogReader<'d, 'n, N> {
@@ -87,6 +96,8 @@ impl<'d, 'n, N: Names + ?Sized> LogReader<'d, 'n, N> {
             at: 0,
             names,
             resync: Resync::new(log.len()),
+            last: (0, 0),
+            lax: false,
         }
     }
 
@@ -128,7 +139,11 @@ impl<'d, 'n, N: Names + ?Sized> LogReader<'d, 'n, N> {
             Ok((after, item)) => {
                 self.at = self.log.len() - after.len();
                 let event = match item {
-                    Item::Command(command) => Event::Command(command),
+                    Item::Command(command) => {
+                        self.last = (start, self.at);
+                        self.lax = command.is_lax();
+                        Event::Command(command)
+                    }
                     Item::Annotation(text) => Event::Annotation(text),
                 };
                 Some((start, event))
@@ -137,9 +152,22 @@ impl<'d, 'n, N: Names + ?Sized> LogReader<'d, 'n, N> {
         }
     }
 
+    /// True where what was taken for a command is none, since a length in it was damaged.
+    fn is_none(&mut self, from: usize, until: usize) -> bool {
+        let bytes = self.log.get(from..until).unwrap_or_default();
+        match resp::item(bytes) {
+            // A bracket has no room for bytes of others.
+            Ok((_, Item::Command(command))) if command.is("multi") || command.is("exec") => false,
+            _ if self.lax => true,
+            _ => self
+                .resync
+                .is_crossed(self.log, from + 1, until, self.names),
+        }
+    }
+
     #[cold]
     fn damage(&mut self, rest: &'d [u8], error: nom::Err<Fault>) -> Event<'d> {
-        let start = self.at;
+        let failed = self.at;
         let (at, problem) = match error {
             nom::Err::Error(fault) | nom::Err::Failure(fault) => {
                 (self.log.len() - fault.rest, fault.problem)
@@ -149,7 +177,7 @@ impl<'d, 'n, N: Names + ?Sized> LogReader<'d, 'n, N> {
                     self.at = self.log.len();
                     return Event::Annotation(rest.get(1..).unwrap_or_default());
                 }
-                Ending::BadFormat(problem) => (start, problem),
+                Ending::BadFormat(problem) => (failed, problem),
                 Ending::Cut => {
                     let missing = match needed {
                         nom::Needed::Size(n) => n.get() as u64,
@@ -159,6 +187,10 @@ impl<'d, 'n, N: Names + ?Sized> LogReader<'d, 'n, N> {
                 }
             },
         };
+        let (last, last_end) = self.last;
+        let swallowed = (last_end == failed && last < failed && self.is_none(last, failed))
+            .then_some((last, failed));
+        let start = swallowed.map_or(failed, |(start, _)| start);
         let resumed = self.resync.next_chain(self.log, start + 1, self.names);
         let end = resumed.map_or(self.log.len(), |resumed| resumed.at);
         self.at = end;
@@ -171,6 +203,7 @@ impl<'d, 'n, N: Names + ?Sized> LogReader<'d, 'n, N> {
         };
         Event::Damage(Damage {
             start,
+            swallowed,
             end,
             at,
             problem,

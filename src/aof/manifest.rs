@@ -156,6 +156,20 @@ impl Manifest {
         Ok(manifest)
     }
 
+    /// The names that stand in what was a manifest: those of each line that a server could read if the
+    /// others were not there.
+    pub fn names_in(bytes: &[u8]) -> Vec<Vec<u8>> {
+        let mut names = Vec::new();
+        let mut rest = bytes;
+        while let Some((line, behind)) = take_line(rest) {
+            rest = behind;
+            if let Ok(entry) = FileEntry::from_line(trim(line), Dialect::Redis) {
+                names.push(entry.name);
+            }
+        }
+        names
+    }
+
     /// The manifest of these files, in this order, with these comments behind the last.
     ///
     /// # Errors

@@ -139,6 +139,31 @@ impl Resync {
         runs
     }
 
+    /// True where a chain begins behind `from` and before `until`, and goes on behind that.
+    pub fn is_crossed<N: Names + ?Sized>(
+        &mut self,
+        log: &[u8],
+        from: usize,
+        until: usize,
+        names: &N,
+    ) -> bool {
+        let mut at = from;
+        while self.patience > 0
+            && let Some(rest) = log.get(at..until)
+            && let Some(next) = memchr::memchr(b'*', rest)
+        {
+            at += next;
+            if self
+                .chain(log, at, names)
+                .is_some_and(|(end, _)| end > until)
+            {
+                return true;
+            }
+            at += 1;
+        }
+        false
+    }
+
     /// Where the value ends whose length stands damaged right before `at`, if a command of the chain
     /// there ends just where such a value would: the value is then a log without its last CR and LF,
     /// which the value's own take the place of. Of several such ends the one that the length names as
@@ -238,14 +263,20 @@ pub fn guess<N: Names + ?Sized>(log: &[u8], from: usize, until: usize, names: &N
     None
 }
 
-/// What stands where the number of an argument's header should, at the end of some bytes.
+/// What stands where the number of an argument's header should, on a line of its own at the end of
+/// some bytes, if most of it is left.
 fn length_before(bytes: &[u8]) -> Option<&[u8]> {
-    let line = bytes.strip_suffix(b"\r\n")?;
-    let tail = line.get(line.len().saturating_sub(LENGTH_WITHIN)..)?;
-    let mark = memchr::memrchr(b'$', tail)?;
-    let digits = tail.get(mark + 1..)?;
-    (!digits.is_empty()).then_some(digits)
+    let lines = bytes.strip_suffix(b"\r\n")?;
+    let tail = lines.get(lines.len().saturating_sub(LENGTH_WITHIN + 3)..)?;
+    let (front, digits) = tail.split_at_checked(memchr::memrchr(b'$', tail)?)?;
+    let digits = digits.get(1..)?;
+    let lost = digits.iter().filter(|b| !b.is_ascii_digit()).count();
+    let alone = front.ends_with(b"\r\n") && !digits.iter().any(|b| b"\r\n".contains(b));
+    (alone && !digits.is_empty() && lost <= LOST_DIGITS).then_some(digits)
 }
+
+/// Digits of a length that may be lost: with more of them, nearly any would do.
+const LOST_DIGITS: usize = 2;
 
 /// Bytes of an argument's header without its end, at most.
 const LENGTH_WITHIN: usize = 10;

@@ -29,7 +29,8 @@ pub struct FileInfo {
 }
 
 /// What servers call the files that they make: `<stem>.<seq>.base.rdb`, `<stem>.<seq>.base.aof` or
-/// `<stem>.<seq>.incr.aof`.
+/// `<stem>.<seq>.incr.aof`. What a fix makes of such a file has `.fixed` behind the number, or
+/// `.fixed-2` and so on when there is one already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AofName<'n> {
     /// The setting `appendfilename`.
@@ -38,6 +39,8 @@ pub struct AofName<'n> {
     pub seq: i64,
     /// Base or incremental.
     pub role: Role,
+    /// 0 for the name that a server gives; 1 for `.fixed`, 2 for `.fixed-2`, …
+    pub fixed: u32,
 }
 
 impl<'n> AofName<'n> {
@@ -54,9 +57,36 @@ impl<'n> AofName<'n> {
         .into_iter()
         .find_map(|(end, role)| Some((name.strip_suffix(end)?, role)))?;
         let dot = memchr::memrchr(b'.', front)?;
-        let (stem, seq) = front.split_at_checked(dot)?;
+        let (mut stem, mut seq) = front.split_at_checked(dot)?;
+        let fixed = fixed_number(seq);
+        if fixed > 0 {
+            (stem, seq) = stem.split_at_checked(memchr::memrchr(b'.', stem)?)?;
+        }
         let seq = crate::bytes::number::parse_canonical_i64(seq.strip_prefix(b".")?)?;
-        (seq > 0).then_some(AofName { stem, seq, role })
+        (seq > 0).then_some(AofName {
+            stem,
+            seq,
+            role,
+            fixed,
+        })
+    }
+
+    /// Whether the file of this name was made of the other by a fix, or of one that was made of it.
+    fn is_fix_of(self, other: AofName<'_>) -> bool {
+        (self.stem, self.seq, self.role) == (other.stem, other.seq, other.role)
+            && self.fixed > other.fixed
+    }
+}
+
+/// 1 for `.fixed`, 2 for `.fixed-2` and so on; 0 for anything else.
+fn fixed_number(part: &[u8]) -> u32 {
+    match part.strip_prefix(b".fixed") {
+        Some([]) => 1,
+        Some([b'-', number @ ..]) => crate::bytes::number::parse_canonical_i64(number)
+            .and_then(|number| u32::try_from(number).ok())
+            .filter(|number| *number > 1)
+            .unwrap_or(0),
+        _ => 0,
     }
 }
 
@@ -69,6 +99,9 @@ pub struct SetReport {
     pub files: Vec<SetFile>,
     /// What is odd: first what the manifest names, line by line, then the rest by name.
     pub problems: Vec<SetProblem>,
+    /// The files that the manifest does not name because a fix has left them beside what it made of
+    /// them: nothing is odd about these. By name.
+    pub kept: Vec<FileInfo>,
 }
 
 /// How a server of version 7.0 or later starts on a folder.
@@ -326,6 +359,8 @@ pub struct SetInput<'d> {
     pub files: &'d [FileInfo],
     /// The file called `stem` beside the folder, if there is one.
     pub beside: Option<&'d FileInfo>,
+    /// What older manifests name that were kept when a fix wrote a new one.
+    pub kept: &'d [Vec<u8>],
 }
 
 impl SetReport {
@@ -340,6 +375,7 @@ impl SetReport {
             start: start(input, &sizes),
             files: Vec::new(),
             problems: Vec::new(),
+            kept: Vec::new(),
         };
         report.load_order(input, &sizes);
         if let Some(manifest) = input.manifest {
@@ -432,6 +468,22 @@ impl SetReport {
         let mut files: Vec<&FileInfo> = input.files.iter().collect();
         files.retain(|file| !named.contains(file.name.as_slice()));
         files.sort_by(|a, b| a.name.cmp(&b.name));
+        if input.manifest.is_some() {
+            let fixes: Vec<_> = named
+                .iter()
+                .filter_map(|name| AofName::parse(name))
+                .collect();
+            files.retain(|file| {
+                let of_a_set = AofName::parse(&file.name);
+                let kept = of_a_set.is_some_and(|own| {
+                    input.kept.contains(&file.name) || fixes.iter().any(|fix| fix.is_fix_of(own))
+                });
+                if kept {
+                    self.kept.push((*file).clone());
+                }
+                !kept
+            });
+        }
         let of_a_set = |file: &&&FileInfo| AofName::parse(&file.name).is_some();
         let names: Vec<_> = files.iter().filter(of_a_set).collect();
         match input.manifest {

@@ -129,3 +129,77 @@ mod extended {
         true
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    use rustix::fs::{XattrFlags, fgetxattr, setxattr};
+
+    #[test]
+    fn extended_attributes_are_carried_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let (old, new) = (folder.path().join("old"), folder.path().join("new"));
+        fs::write(&old, "x").unwrap();
+        let file = File::create(&new).unwrap();
+        let long = [b'v'; 3000];
+        let set = |name: &str, value: &[u8]| setxattr(&old, name, value, XattrFlags::empty());
+        if let Err(error) = set("user.short", b"value").and_then(|()| set("user.none", b"")) {
+            // Not every file system has them.
+            assert!(carry_over(&file, &old, &fs::metadata(&old).unwrap()).is_empty());
+            return eprintln!("skipped: no extended attributes here: {error}");
+        }
+        let has_long = set("user.long", &long).is_ok();
+        let lost = carry_over(&file, &old, &fs::metadata(&old).unwrap());
+        assert!(lost.is_empty(), "{lost:?}");
+        let mut room = [0; 4096];
+        let mut value = |name: &str| {
+            let len = fgetxattr(&file, name, &mut room[..]).unwrap();
+            room[..len].to_vec()
+        };
+        assert_eq!(value("user.short"), b"value");
+        assert_eq!(value("user.none"), b"");
+        assert!(!has_long || value("user.long") == long);
+    }
+
+    #[test]
+    fn an_access_list_is_carried_over_and_one_of_the_folder_is_not() {
+        // Owner rw, user 12345 r, group none, mask r, others none.
+        let entry = |tag: u16, bits: u16, id: u32| {
+            let [a, b] = [tag.to_le_bytes(), bits.to_le_bytes()];
+            [&a[..], &b, &id.to_le_bytes()].concat()
+        };
+        let none = u32::MAX;
+        let list = [
+            vec![2, 0, 0, 0],
+            entry(1, 6, none),
+            entry(2, 4, 12_345),
+            entry(4, 0, none),
+            entry(16, 4, none),
+            entry(32, 0, none),
+        ]
+        .concat();
+        let folder = tempfile::tempdir().unwrap();
+        let (old, plain) = (folder.path().join("old"), folder.path().join("plain"));
+        fs::write(&old, "x").unwrap();
+        fs::write(&plain, "x").unwrap();
+        const ACCESS: &str = "system.posix_acl_access";
+        if let Err(error) = setxattr(&old, ACCESS, &list, XattrFlags::empty()) {
+            return eprintln!("skipped: no access lists here: {error}");
+        }
+        let default = "system.posix_acl_default";
+        setxattr(folder.path(), default, &list, XattrFlags::empty()).unwrap();
+        let mut room = [0; 4096];
+        for (from, has) in [(&old, true), (&plain, false)] {
+            let new = File::create(folder.path().join("new")).unwrap();
+            let metadata = fs::metadata(from).unwrap();
+            assert!(carry_over(&new, from, &metadata).is_empty());
+            let found = fgetxattr(&new, ACCESS, &mut room[..]);
+            assert_eq!(found.is_ok_and(|len| room[..len] == list), has);
+            let mode = std::os::unix::fs::MetadataExt::mode;
+            assert_eq!(mode(&new.metadata().unwrap()), mode(&metadata));
+            fs::remove_file(folder.path().join("new")).unwrap();
+        }
+    }
+}

@@ -84,3 +84,42 @@ mod system {
         Vec::new()
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use std::fs::File;
+    use std::process::{Command, Stdio};
+
+    #[test]
+    fn who_holds_a_file_is_found_and_we_are_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("held");
+        std::fs::write(&path, "x").unwrap();
+        let file = File::open(&path).unwrap();
+        let files = [folder.path().metadata().unwrap(), file.metadata().unwrap()];
+        let mut sleep = Command::new("sleep");
+        sleep
+            .arg("1000")
+            .stdin(file.try_clone().unwrap())
+            .stdout(Stdio::null());
+        // It runs the other program when this returns.
+        let mut child = sleep.spawn().unwrap();
+        let found = holders(&files);
+        let expected = Holder {
+            pid: child.id(),
+            command: "sleep".to_owned(),
+            file: 1,
+        };
+        child.kill().unwrap();
+        child.wait().unwrap();
+        // Other tests may start processes meanwhile, which for a moment hold what we hold.
+        assert!(found.contains(&expected), "{found:?}");
+        assert!(found.iter().all(|holder| holder.pid != std::process::id()));
+        assert!(
+            holders(&files)
+                .iter()
+                .all(|holder| holder.pid != expected.pid)
+        );
+    }
+}

@@ -124,6 +124,8 @@ pub struct SelectDoubt {
     pub db: u32,
     /// Commands up to the next SELECT, which may be meant for another database.
     pub commands: u64,
+    /// Whether that selects the database that was selected before the damage.
+    pub likely: bool,
 }
 
 /// A key whose later commands may come out differently.

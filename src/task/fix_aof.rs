@@ -512,9 +512,10 @@ impl Mender<'_> {
                     uncertain: scan.uncertain,
                     singles: scan.singles,
                     ambiguous: scan.ambiguous,
-                    selects: match several_dbs {
-                        true => scan.selects,
-                        false => Vec::new(),
+                    selects: {
+                        let mut selects = scan.selects;
+                        selects.retain(|doubt| several_dbs || doubt.likely);
+                        selects
                     },
                     unknown: unknown.filter(|_| !self.options.drop_unknown).collect(),
                     left_out: false,

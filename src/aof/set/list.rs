@@ -1,11 +1,13 @@
 //! What lies in a folder: names, sizes, and the manifest's bytes.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::{error, fmt};
 
+use crate::bytes::number::parse_canonical_i64;
 use crate::error::printable;
 
 use super::super::manifest::Manifest;
@@ -25,6 +27,8 @@ pub struct Listing {
     pub files: Vec<FileInfo>,
     /// The file beside the folder that a server would take for an old single file.
     pub beside: Option<FileInfo>,
+    /// What older manifests name that a fix has kept beside the manifest.
+    pub kept: Vec<Vec<u8>>,
 }
 
 /// Why a folder cannot be listed as that of a set.
@@ -138,12 +142,17 @@ impl Listing {
                 size: found.len(),
             })
         });
+        let kept = match &manifest {
+            Some((name, _)) => named_before(folder, name, &files),
+            None => Vec::new(),
+        };
         Ok(Listing {
             folder: folder.to_path_buf(),
             stem,
             manifest,
             files,
             beside,
+            kept,
         })
     }
 
@@ -154,6 +163,7 @@ impl Listing {
             stem: &self.stem,
             files: &self.files,
             beside: self.beside.as_ref(),
+            kept: &self.kept,
         }
     }
 }
@@ -203,6 +213,27 @@ fn read_manifest(path: PathBuf) -> Result<Vec<u8>, ListError> {
     }
 }
 
+/// What the manifests name that were kept as `NAME.orig`, `NAME.orig.1` and so on. One that cannot be
+/// read names nothing: its files are then told as what they look like, no more.
+fn named_before(folder: &Path, manifest: &[u8], files: &[FileInfo]) -> Vec<Vec<u8>> {
+    let mut names = BTreeSet::new();
+    let kept = files.iter().filter(|file| is_kept(&file.name, manifest));
+    for file in kept.filter(|file| file.size <= KEPT).take(KEPT_FILES) {
+        if let Ok(bytes) = read_manifest(path_in(folder, &file.name)) {
+            names.extend(Manifest::names_in(&bytes));
+        }
+    }
+    names.into_iter().collect()
+}
+
+fn is_kept(name: &[u8], manifest: &[u8]) -> bool {
+    let end = name.strip_prefix(manifest);
+    match end.and_then(|end| end.strip_prefix(b".orig")) {
+        Some([b'.', number @ ..]) => parse_canonical_i64(number).is_some_and(|n| n > 0),
+        end => end.is_some_and(<[u8]>::is_empty),
+    }
+}
+
 /// What all files of a set begin with, if it is the same.
 fn common_stem(files: &[FileInfo]) -> Option<&[u8]> {
     let mut stems = files
@@ -225,3 +256,7 @@ const DEFAULT_STEM: &[u8] = b"appendonly.aof";
 
 /// Largest manifest read: a server's has a few lines, and this is room for many thousand.
 const MANIFEST: u64 = 16 << 20;
+
+/// Largest kept manifest that is looked into, and how many of them are.
+const KEPT: u64 = 1 << 20;
+const KEPT_FILES: usize = 1000;

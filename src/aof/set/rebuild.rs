@@ -27,6 +27,12 @@ pub enum RebuildFault {
         /// Their names.
         names: Vec<Vec<u8>>,
     },
+    /// There is an incremental file and what a fix has made of it: from the names it cannot be told
+    /// in which of them the set went on.
+    SeveralIncrementals {
+        /// Their names.
+        names: Vec<Vec<u8>>,
+    },
     /// The base is a snapshot of 0 bytes, which no server writes.
     EmptyBase {
         /// Its name.
@@ -68,6 +74,14 @@ impl fmt::Display for RebuildFault {
                 let names: Vec<_> = names.iter().map(|name| printable(name)).collect();
                 let names = names.join("\" and \"");
                 write!(f, "there are several base files, \"{names}\"")
+            }
+            RebuildFault::SeveralIncrementals { names } => {
+                let names: Vec<_> = names.iter().map(|name| printable(name)).collect();
+                let names = names.join("\" and \"");
+                write!(
+                    f,
+                    "\"{names}\" take the same place, and one was made of the other"
+                )
             }
             RebuildFault::EmptyBase { name } => {
                 write!(f, "the base file \"{}\" is empty", printable(name))
@@ -128,6 +142,14 @@ impl Manifest {
                 None if seq < first => {
                     let name = file.name.clone();
                     return Err(RebuildFault::Superseded { name });
+                }
+                Some(after) if seq == after => {
+                    let same = |(name, _): &&(AofName<'_>, &FileInfo)| {
+                        (name.role, name.seq) == (Role::Incremental, seq)
+                    };
+                    let same = named.iter().filter(same);
+                    let names = same.map(|(_, file)| file.name.clone()).collect();
+                    return Err(RebuildFault::SeveralIncrementals { names });
                 }
                 Some(after) if seq - after > 1 => {
                     return Err(RebuildFault::Gap { after, before: seq });

@@ -24,6 +24,7 @@ fn report(manifest: Option<&str>, names: &[(&str, u64)], beside: Option<u64>) ->
         stem: b"a",
         files: &files(names),
         beside: beside.as_ref(),
+        kept: &[],
     })
 }
 
@@ -331,4 +332,126 @@ fn a_folder_is_listed_with_its_one_manifest_and_what_lies_beside_it() {
     );
     let missing = Listing::of_folder(&folder.join("none"));
     assert!(matches!(missing, Err(ListError::Io { .. })), "{missing:?}");
+}
+
+#[test]
+fn a_name_that_a_fix_gives_has_the_number_of_the_file_it_was_made_of() {
+    for (name, fixed) in [
+        ("a.aof.3.incr.aof", 0),
+        ("a.aof.3.fixed.incr.aof", 1),
+        ("a.aof.3.fixed-2.incr.aof", 2),
+        ("a.aof.3.fixed-17.incr.aof", 17),
+    ] {
+        let expected = AofName {
+            stem: b"a.aof",
+            seq: 3,
+            role: Role::Incremental,
+            fixed,
+        };
+        assert_eq!(AofName::parse(name.as_bytes()), Some(expected));
+    }
+    for name in [
+        "a.aof.3.fixed-1.incr.aof",
+        "a.aof.3.fixed-0.incr.aof",
+        "a.aof.3.fixed-02.incr.aof",
+        "a.aof.3.fixed-.incr.aof",
+        "a.aof.3.fixedx.incr.aof",
+        "a.aof.3.fixed-99999999999.incr.aof",
+        "a.aof.fixed.incr.aof",
+        "fixed.incr.aof",
+        "a.aof.3.fixed.fixed.incr.aof",
+    ] {
+        assert_eq!(AofName::parse(name.as_bytes()), None, "{name}");
+    }
+}
+
+#[test]
+fn what_a_fix_left_beside_is_no_orphan() {
+    let text = "file a.2.base.rdb seq 2 type b\nfile a.2.fixed-2.incr.aof seq 2 type i\n\
+                file a.3.fixed.incr.aof seq 3 type i\n";
+    let found = [
+        ("a.2.base.rdb", 9),
+        ("a.2.fixed-2.incr.aof", 8),
+        ("a.2.fixed-3.incr.aof", 7),
+        ("a.2.fixed.incr.aof", 6),
+        ("a.2.incr.aof", 5),
+        ("a.3.fixed.incr.aof", 4),
+        ("a.3.incr.aof", 3),
+        ("b.3.incr.aof", 2),
+    ];
+    let report = report(Some(text), &found, None);
+    assert_eq!(
+        codes(&report),
+        [
+            ("a.2.fixed-3.incr.aof", "aof-set-orphan"),
+            ("b.3.incr.aof", "aof-set-orphan")
+        ]
+    );
+    let kept: Vec<_> = report.kept.iter().map(|file| file.size).collect();
+    assert_eq!(kept, [6, 5, 3]);
+}
+
+#[test]
+fn what_a_kept_manifest_names_is_no_orphan() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    for name in [
+        "1.base.rdb",
+        "1.incr.aof",
+        "2.incr.aof",
+        "3.incr.aof",
+        "4.incr.aof",
+    ] {
+        write(&format!("a.{name}"), "x");
+    }
+    write("a.manifest", "file a.1.base.rdb seq 1 type b\n");
+    // One line of it is what was wrong.
+    write(
+        "a.manifest.orig",
+        "file a.1.base.rdb seq 1 type b\nfile a.1.incr.aof seq 1 type i\nfile\n",
+    );
+    write("a.manifest.orig.1", "file a.2.incr.aof seq 2 type i\n");
+    write("a.manifest.orig.bak", "file a.3.incr.aof seq 3 type i\n");
+    write("b.manifest.orig", "file a.4.incr.aof seq 4 type i\n");
+    let listing = Listing::of_folder(folder.path()).unwrap();
+    let manifest = Manifest::parse(&listing.manifest.as_ref().unwrap().1).unwrap();
+    let report = SetReport::of(listing.input(Some(&manifest)));
+    assert_eq!(
+        codes(&report),
+        [
+            ("a.3.incr.aof", "aof-set-orphan"),
+            ("a.4.incr.aof", "aof-set-orphan")
+        ]
+    );
+    let kept: Vec<_> = report
+        .kept
+        .iter()
+        .map(|file| file.name.as_slice())
+        .collect();
+    assert_eq!(kept, [b"a.1.incr.aof", b"a.2.incr.aof"]);
+}
+
+#[test]
+fn a_file_and_what_a_fix_made_of_it_leave_a_doubt() {
+    let named = |names: &[(&str, u64)]| Manifest::rebuild(&files(names), None);
+    let (base, one, fixed) = (
+        ("a.1.base.rdb", 9),
+        ("a.1.incr.aof", 1),
+        ("a.1.fixed.incr.aof", 1),
+    );
+    let (stem, manifest) = named(&[base, fixed]).unwrap();
+    assert_eq!(
+        (stem.as_slice(), manifest.incrementals()[0].seq),
+        (&b"a"[..], 1)
+    );
+    let fault = named(&[base, one, fixed]).unwrap_err();
+    assert_eq!(
+        fault.to_string(),
+        "\"a.1.fixed.incr.aof\" and \"a.1.incr.aof\" take the same place, and one was made of the other"
+    );
+    let fault = named(&[base, ("a.1.fixed.base.rdb", 9)]).unwrap_err();
+    assert!(
+        matches!(fault, RebuildFault::SeveralBases { .. }),
+        "{fault}"
+    );
 }

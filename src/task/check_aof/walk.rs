@@ -266,8 +266,11 @@ impl Walk {
 
     fn damage(&mut self, at: u64, damage: Damage) {
         self.tally.damages += 1;
+        let start = self.start + damage.start as u64;
         let end = self.start + damage.end as u64;
-        self.tally.damaged_bytes += end - at;
+        self.tally.damaged_bytes += end - start;
+        // Servers take it for a command, and it is none.
+        self.tally.commands -= u64::from(damage.swallowed.is_some());
         let hint = match damage.cause {
             Cause::Inside => Hint::Other(
                 "whole commands follow, which a server loses: `--fix --strategy skip` keeps them",
@@ -281,7 +284,7 @@ impl Walk {
                 "too intricate to look for all that may follow: do not cut the file here unseen",
             ),
         };
-        self.find(damage.problem, at, end, Some(hint));
+        self.find(damage.problem, start, end, Some(hint));
         if self.stop.is_none() {
             self.stop = Some(match damage.looks_cut() {
                 true => match self.multi {

@@ -10,6 +10,7 @@ use crate::report::{Finding, Findings};
 use crate::task::check_aof::{AnyServer, begins_with_snapshot};
 use crate::task::front::Front;
 use crate::task::log_files::LogFiles;
+use crate::task::mend::FilePlan;
 use crate::task::{InputPath, Run};
 
 /// Bytes between two words on how far a file is read.
@@ -34,6 +35,10 @@ pub(super) struct About {
     pub(super) start: u64,
     /// `resp`, or the magic of the snapshot that it begins with.
     pub(super) format: String,
+    /// Nothing changes yet: what the file was when it was first looked at.
+    pub(super) plan: FilePlan,
+    /// Whether it can be read again.
+    pub(super) is_plain: bool,
 }
 
 impl About {
@@ -69,11 +74,13 @@ impl Walk {
         for index in 0..walk.files.count() {
             let name = walk.files.name(index);
             let (mut size, mut start, mut format) = (0, 0, "resp".to_owned());
+            let mut plan = None;
             if let Some(file) = walk.files.get(index, run)? {
                 let mut behind = Behind::new(Some(&file.map));
                 let reached = |at| behind.reach(at);
                 let front = Front::of(&file.map, &AnyServer::default(), reached)?;
                 size = file.map.len() as u64;
+                plan = FilePlan::of(&file.origin);
                 start = front.len(&file.map) as u64;
                 if begins_with_snapshot(&file.map) {
                     format = printable(file.map.get(..MAGIC).unwrap_or_default());
@@ -84,6 +91,11 @@ impl Walk {
                 }
             }
             walk.about.push(About {
+                is_plain: plan.is_some(),
+                plan: FilePlan {
+                    size,
+                    ..plan.unwrap_or_else(|| FilePlan::new(&name, size))
+                },
                 name,
                 size,
                 start,

@@ -65,7 +65,6 @@ pub(super) struct Scan {
 struct Open {
     start: u64,
     commands: u64,
-    faulty: Option<Why>,
     select: Option<(u64, u64, u32)>,
 }
 
@@ -86,8 +85,6 @@ pub(super) struct Pass<'a> {
     scan: Scan,
     open: Option<Open>,
     pending: Option<Pending>,
-    /// The last command, where its form is not what servers write and it stays by itself.
-    lax: Option<(u64, u64)>,
     /// The database that the server has selected when it reads what stays.
     db: u32,
     /// Index of the doubt that the next SELECT ends.
@@ -105,7 +102,6 @@ impl<'a> Pass<'a> {
             scan: Scan::default(),
             open: None,
             pending: None,
-            lax: None,
             db: 0,
             doubt: None,
             until,
@@ -151,14 +147,12 @@ impl<'a> Pass<'a> {
     #[inline]
     fn command(&mut self, start: u64, end: u64, command: &Command<'_>, keys: &mut KeysInDoubt) {
         self.scan.commands += 1;
-        self.lax = None;
         match bracket(command) {
             Some(true) if self.open.is_none() => {
                 self.settle();
                 self.open = Some(Open {
                     start,
                     commands: 1,
-                    faulty: None,
                     select: None,
                 });
                 return;
@@ -166,35 +160,36 @@ impl<'a> Pass<'a> {
             Some(false) => return self.exec(end, keys),
             _ => {}
         }
-        let fault = self.fault(start, command);
+        if let Some(why) = self.fault(start, command) {
+            // It may be a bracket whose name was damaged: what follows is judged as behind damage.
+            return self.region(Loss::of(start, end, why, 1), command.bytes(), keys);
+        }
         let select = selected(command);
         if let Some(open) = &mut self.open {
             open.commands += 1;
-            open.faulty = open.faulty.or(fault);
             if let Some(db) = select {
                 open.select = Some((start, end, db));
             }
-        } else if let Some(why) = fault {
-            self.lose(Loss::of(start, end, why, 1));
-            keys.damaged(command.bytes());
-            self.hides_select(command.bytes(), end);
-            return;
-        } else if let Some(pending) = &mut self.pending {
-            pending.commands += 1;
-            pending.end = end;
-            if let Some(db) = select {
-                pending.select = Some((start, end, db));
-            }
         } else {
-            self.scan.kept += 1;
-            if command.is_lax() {
-                self.lax = Some((start, end));
+            match &mut self.pending {
+                None => self.scan.kept += 1,
+                Some(pending) => {
+                    pending.commands += 1;
+                    pending.end = end;
+                    if let Some(db) = select {
+                        pending.select = Some((start, end, db));
+                    }
+                }
             }
         }
         match select {
             Some(db) => {
+                let doubt = self.doubt.take().and_then(|n| self.scan.selects.get_mut(n));
+                if let Some(doubt) = doubt {
+                    // Why select what is selected, but that something else was meanwhile.
+                    doubt.likely = doubt.db == db;
+                }
                 self.db = db;
-                self.doubt = None;
             }
             None => {
                 if !self.scan.dbs.contains(&self.db) {
@@ -248,16 +243,7 @@ impl<'a> Pass<'a> {
 
     fn exec(&mut self, end: u64, keys: &mut KeysInDoubt) {
         match (self.open.take(), self.pending.take()) {
-            (Some(open), _) => {
-                let commands = open.commands + 1;
-                match open.faulty {
-                    None => self.scan.kept += commands,
-                    Some(why) => {
-                        self.lose_but_select(open.start, end, open.select, why, commands);
-                        keys.all();
-                    }
-                }
-            }
+            (Some(open), _) => self.scan.kept += open.commands + 1,
             (None, Some(pending)) => {
                 let commands = pending.commands + 1;
                 let why = Why::HalfTransaction;
@@ -287,34 +273,17 @@ impl<'a> Pass<'a> {
         runs: &[(usize, usize, u64)],
         keys: &mut KeysInDoubt,
     ) {
-        let mut start = self.offset + damage.start as u64;
+        let start = self.offset + damage.start as u64;
         let end = self.offset + damage.end as u64;
-        self.settle();
-        // A command whose end does not look like one, right before damage: its length was damaged,
-        // and what was taken for its value is part of the damage.
-        if let Some((from, to)) = self.lax.take().filter(|(_, to)| *to == start) {
-            debug_assert!(from < to);
-            self.scan.kept -= 1;
-            start = from;
+        if damage.swallowed.is_some() {
+            self.uncount(start);
         }
         let bytes = log.get(damage.start..damage.end).unwrap_or_default();
-        let why = Why::Damage(damage.cause);
-        let damaged = end - start;
-        match self.open.take() {
-            None => self.lose(Loss {
-                damaged,
-                ..Loss::of(start, end, why, 0)
-            }),
-            Some(open) => {
-                keys.all();
-                self.lose_but_select(open.start, start, open.select, why, open.commands);
-                self.lose(Loss {
-                    damaged,
-                    in_transaction: true,
-                    ..Loss::of(start, end, why, 0)
-                });
-            }
-        }
+        let loss = Loss {
+            damaged: end - start,
+            ..Loss::of(start, end, Why::Damage(damage.cause), 0)
+        };
+        self.region(loss, bytes, keys);
         for &(from, to, commands) in runs {
             let (from, to) = (self.offset + from as u64, self.offset + to as u64);
             self.scan.uncertain.push(Run {
@@ -329,11 +298,51 @@ impl<'a> Pass<'a> {
         if damage.ambiguous {
             self.scan.ambiguous.push(Ambiguous { start, end });
         }
+    }
+
+    /// The last command, which begins here, is none.
+    fn uncount(&mut self, start: u64) {
+        self.scan.commands -= 1;
+        let gone = self.scan.losses.last_mut();
+        if let Some(loss) = gone.filter(|loss| loss.end > start) {
+            // It went already, for its name.
+            loss.end = start;
+            loss.commands -= 1;
+            if loss.start >= loss.end {
+                self.scan.losses.pop();
+            }
+            return;
+        }
+        match (&mut self.open, &mut self.pending) {
+            (Some(open), _) => open.commands -= 1,
+            (None, Some(pending)) => {
+                pending.commands -= 1;
+                pending.end = start;
+            }
+            (None, None) => self.scan.kept -= 1,
+        }
+    }
+
+    /// Something goes, and with it the transaction that it is part of; what follows waits for the next
+    /// bracket.
+    fn region(&mut self, loss: Loss, bytes: &[u8], keys: &mut KeysInDoubt) {
+        self.settle();
+        match self.open.take() {
+            None => self.lose(loss),
+            Some(open) => {
+                let Loss { start, why, .. } = loss;
+                self.lose_but_select(open.start, start, open.select, why, open.commands);
+                self.lose(Loss {
+                    in_transaction: true,
+                    ..loss
+                });
+            }
+        }
         keys.damaged(bytes);
-        self.hides_select(bytes, end);
+        self.hides_select(bytes, loss.end);
         self.pending = Some(Pending {
-            start: end,
-            end,
+            start: loss.end,
+            end: loss.end,
             commands: 0,
             select: None,
         });
@@ -346,6 +355,7 @@ impl<'a> Pass<'a> {
                 at: end,
                 db: self.db,
                 commands: 0,
+                likely: false,
             });
         }
     }

@@ -18,7 +18,7 @@ use crate::task::mend::source::{Opened, Told};
 #[derive(Debug, Default)]
 pub(super) struct Laid {
     paths: Vec<PathBuf>,
-    folder: Option<PathBuf>,
+    folders: Vec<PathBuf>,
 }
 
 impl Laid {
@@ -55,7 +55,7 @@ impl Laid {
     /// What they were made for is done: they stay.
     pub(super) fn stay(mut self) {
         self.paths.clear();
-        self.folder = None;
+        self.folders.clear();
     }
 }
 
@@ -64,7 +64,7 @@ impl Drop for Laid {
         for path in &self.paths {
             let _ = fs::remove_file(path);
         }
-        if let Some(folder) = &self.folder {
+        for folder in self.folders.iter().rev() {
             let _ = fs::remove_dir(folder);
         }
     }
@@ -206,12 +206,19 @@ fn keep_piece(
     Ok(sum.value())
 }
 
-/// Makes a folder where there is none, its name synced.
+/// Makes a folder where there is none, and those that it stands in, their names synced.
 fn make_folder(folder: &Path, laid: &mut Laid) -> io::Result<()> {
-    if !folder.is_dir() {
-        fs::create_dir_all(folder)?;
-        laid.folder = Some(folder.to_path_buf());
-        sync_folder(folder_of(folder))?;
+    let missing = folder
+        .ancestors()
+        .take_while(|folder| !folder.as_os_str().is_empty() && fs::metadata(folder).is_err());
+    let mut missing: Vec<PathBuf> = missing.map(Path::to_path_buf).collect();
+    while let Some(folder) = missing.pop() {
+        match fs::create_dir(&folder) {
+            Ok(()) => laid.folders.push(folder.clone()),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => {}
+            Err(error) => return Err(error),
+        }
+        sync_folder(folder_of(&folder))?;
     }
     Ok(())
 }

@@ -102,14 +102,14 @@ fn cut(file: &Opened<'_>, kept: Kept, applied: &mut Applied) -> Result<()> {
     let failed = |error| about(&file.path, "cannot be cut", error);
     let open = OpenOptions::new().write(true).open(&file.path);
     let open = open.map_err(failed)?;
-    file.check_unchanged()?;
+    file.check_is(&open.metadata().map_err(failed)?)?;
     let done = open.set_len(file.plan.new_size());
     // Whatever an error says: what is gone from the file must stay where it is kept.
     if done.is_ok() || !open.metadata().is_ok_and(|now| now.len() == file.plan.size) {
         kept.told_in(applied);
     }
     done.map_err(failed)?;
-    sync_file(&open).map_err(failed)
+    sync_file(&open).map_err(|error| about(&file.path, "is cut, perhaps not on disk yet", error))
 }
 
 /// Writes a file anew and gives it the name of the old one.
@@ -130,8 +130,9 @@ fn replace(
         path: file.path.clone(),
         what,
     }));
-    let synced = done.and_then(|()| sync_folder(folder));
-    synced.map_err(|error| about(&file.path, "cannot be replaced", error))
+    done.map_err(|error| about(&file.path, "cannot be replaced", error))?;
+    let synced = sync_folder(folder);
+    synced.map_err(|error| about(&file.path, "is replaced, perhaps not on disk yet", error))
 }
 
 /// What a file becomes, on disk under a temporary name; and what it could not be given.

@@ -163,14 +163,16 @@ impl FilePlan {
         let sizes = self
             .removed
             .iter()
-            .map(|removed| removed.end - removed.start);
+            .map(|removed| removed.end.saturating_sub(removed.start));
         sizes.sum()
     }
 
     /// The size that the file will have.
     pub fn new_size(&self) -> u64 {
         let new: u64 = self.inserted.iter().map(|new| new.bytes.len() as u64).sum();
-        self.size - self.removed_size() + new
+        self.size
+            .saturating_sub(self.removed_size())
+            .saturating_add(new)
     }
 
     /// True where nothing changes.

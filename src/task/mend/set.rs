@@ -118,8 +118,9 @@ fn renew(
         path: old.path.clone(),
         what,
     }));
-    let synced = done.and_then(|()| sync_folder(folder_of(&old.path)));
-    synced.map_err(|error| about(&old.path, "cannot be replaced", error))?;
+    done.map_err(|error| about(&old.path, "cannot be replaced", error))?;
+    let synced = sync_folder(folder_of(&old.path));
+    synced.map_err(|error| about(&old.path, "is replaced, perhaps not on disk yet", error))?;
     applied.manifest = Some(ManifestWritten {
         path: old.path.clone(),
         old: kept_as,

@@ -53,8 +53,13 @@ impl<'p> Opened<'p> {
     /// Sees that it has not changed since it was opened, nor its name been given to another.
     pub(super) fn check_unchanged(&self) -> Result<()> {
         let now = fs::metadata(&self.path).map_err(|_| changed(&self.plan.path))?;
+        self.check_is(&now)
+    }
+
+    /// Sees that these are still the metadata that it was opened with.
+    pub(super) fn check_is(&self, now: &Metadata) -> Result<()> {
         let state = |of: &Metadata| (Identity::of(of), of.len(), of.modified().ok());
-        if state(&now) != state(&self.metadata) {
+        if state(now) != state(&self.metadata) {
             return Err(changed(&self.plan.path));
         }
         Ok(())
@@ -74,7 +79,7 @@ impl<'p> Opened<'p> {
 
     /// Bytes of the original that stay.
     pub(super) fn kept_size(&self) -> u64 {
-        self.plan.size - self.plan.removed_size()
+        self.plan.size.saturating_sub(self.plan.removed_size())
     }
 
     /// Bytes that go, where they are written somewhere.
