@@ -193,7 +193,7 @@ fn wrong(log: &Log, bytes: &[u8], damaged: &[Range<usize>]) -> (Vec<usize>, Vec<
     let mending = mend(bytes, skip());
     let kept = match mending.fix {
         Some(_) => kept(&mending),
-        None => vec![0..bytes.len()],
+        None => std::iter::once(0..bytes.len()).collect(),
     };
     let hit: Vec<bool> = log.commands.iter().map(|c| meets(damaged, c)).collect();
     // A transaction goes whole where any of it is hit.
@@ -213,7 +213,7 @@ fn wrong(log: &Log, bytes: &[u8], damaged: &[Range<usize>]) -> (Vec<usize>, Vec<
     let mut lost = Vec::new();
     let mut run_from = 0;
     for at in 0..=log.commands.len() {
-        if at < log.commands.len() && !hit[at] {
+        if hit.get(at) == Some(&false) {
             continue;
         }
         // A run of whole commands ends here: of three or more, or to the end of the file, all stay.

@@ -384,6 +384,7 @@ impl Mender<'_> {
                 Strategy::Skip => keys.report(),
                 Strategy::Truncate => KeysReport::default(),
             },
+            has_transactions: self.report.tally().names.contains_key("multi"),
             rebuilt_manifest: rebuilt,
             files,
             done: None,
