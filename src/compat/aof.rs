@@ -6,6 +6,7 @@ mod set;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
+use crate::compat::Loads;
 use crate::compat::console::{Console, FAILED, Flow};
 use crate::compat::cut::{self, Kept};
 use crate::compat::file::{Access, Opened, bytes_of, said};
@@ -13,7 +14,6 @@ use crate::compat::lines::{Lines, Read};
 use crate::compat::number::strtol;
 use crate::compat::rdb;
 use crate::compat::release::Release;
-use crate::compat::Loads;
 use crate::io::source::Behind;
 
 /// What is asked for.
@@ -424,7 +424,8 @@ impl Check<'_, '_> {
     fn not_cut(&mut self, member: &Member<'_>, error: &std::io::Error) {
         let error = said(error);
         let (name, error) = (member.shown, error.as_bytes());
-        self.console.aside(&[b"redkit: ", name, b": ", error, b"\n"]);
+        self.console
+            .aside(&[b"redkit: ", name, b": ", error, b"\n"]);
     }
 }
 

@@ -56,7 +56,11 @@ impl<'a> Console<'a> {
     pub(super) fn agreed(&mut self) -> Flow<bool> {
         self.flush().map_err(Stop::Output)?;
         // An answer that cannot be read is none.
-        let first = self.input.fill_buf().ok().and_then(|answer| answer.first().copied());
+        let first = self
+            .input
+            .fill_buf()
+            .ok()
+            .and_then(|answer| answer.first().copied());
         Ok(matches!(first, Some(b'y' | b'Y')))
     }
 

@@ -159,7 +159,9 @@ impl<'d> Lines<'d> {
         };
         self.began = self.at;
         let rest = self.data.get(self.at..).unwrap_or_default();
-        let Some((text, ending)) = rest.get(..wanted).and_then(|all| all.split_last_chunk::<2>())
+        let Some((text, ending)) = rest
+            .get(..wanted)
+            .and_then(|all| all.split_last_chunk::<2>())
         else {
             return self.cut(wanted as i64);
         };
@@ -178,7 +180,13 @@ impl<'d> Lines<'d> {
         self.at_end = true;
         let (wanted, rest) = (wanted.to_string(), rest.to_string());
         let (wanted, rest) = (wanted.as_bytes(), rest.as_bytes());
-        self.fail(&[b"Expected to read ", wanted, b" bytes, got ", rest, b" bytes"])
+        self.fail(&[
+            b"Expected to read ",
+            wanted,
+            b" bytes, got ",
+            rest,
+            b" bytes",
+        ])
     }
 
     /// A length that no string has.

@@ -82,8 +82,8 @@ struct Check<'d, 'c, 'a> {
     expired: u64,
     subexpires: u64,
     functions: u64,
-    /// Of a version that this release does not write.
-    is_foreign: bool,
+    /// The word for a version that Valkey 9.1 does not write, and reads as far as it can.
+    foreign: Option<&'static str>,
 }
 
 /// What ends a check before the end of the snapshot.
@@ -119,7 +119,7 @@ impl<'d, 'c, 'a> Check<'d, 'c, 'a> {
             expired: 0,
             subexpires: 0,
             functions: 0,
-            is_foreign: false,
+            foreign: None,
         }
     }
 
@@ -146,11 +146,11 @@ impl<'d, 'c, 'a> Check<'d, 'c, 'a> {
         if !sound {
             return Ok(());
         }
-        match self.is_foreign {
-            true => self.info(&[
+        match self.foreign {
+            Some(_) => self.info(&[
                 b"\\o/ RDB looks OK, but loading requires config 'rdb-version-check relaxed'",
             ])?,
-            false => self.info(&[b"\\o/ RDB looks OK! \\o/"])?,
+            None => self.info(&[b"\\o/ RDB looks OK! \\o/"])?,
         }
         self.figures()
     }
@@ -199,7 +199,7 @@ impl<'d, 'c, 'a> Check<'d, 'c, 'a> {
                 opcode::MODULE_AUX => self.module_aux()?,
                 _ if self.other(number, version)? => {}
                 _ => {
-                    self.value(number, expires_at.take(), now, db)?;
+                    self.value(number, version, expires_at.take(), now, db)?;
                 }
             }
         }
@@ -210,7 +210,11 @@ impl<'d, 'c, 'a> Check<'d, 'c, 'a> {
     fn header(&mut self) -> Result<i64, Ended> {
         let magic: [u8; 9] = self.read(Rio::array)?;
         let (is_valkey, version) = match magic {
-            [b'R', b'E', b'D', b'I', b'S', ref version @ ..] => (false, atoi(version)),
+            [b'R', b'E', b'D', b'I', b'S', ref version @ ..]
+                if self.release != Release::Valkey91 || version.first() == Some(&b'0') =>
+            {
+                (false, atoi(version))
+            }
             [b'V', b'A', b'L', b'K', b'E', b'Y', ref version @ ..]
                 if self.release == Release::Valkey91 =>
             {
@@ -219,30 +223,23 @@ impl<'d, 'c, 'a> Check<'d, 'c, 'a> {
             _ => return self.wrong(&[b"Wrong signature trying to load DB from file"]),
         };
         let shown = version.to_string();
-        let newest = match is_valkey {
-            true => VALKEY_NEWEST,
-            false => self.release.rdb_version(),
-        };
-        if self.release == Release::Valkey91 {
-            let foreign = match is_valkey {
-                true => version > VALKEY_NEWEST,
-                false => FOREIGN.contains(&version),
+        let shown = shown.as_bytes();
+        if self.release != Release::Valkey91 {
+            return match (1..=self.release.rdb_version()).contains(&version) {
+                true => Ok(version),
+                false => self.wrong(&[b"Can't handle RDB format version ", shown]),
             };
-            let known = match is_valkey {
-                true => version >= VALKEY_FIRST,
-                false => version >= 1 && version < VALKEY_FIRST,
-            };
-            if !known {
-                return self.wrong(&[b"Can't handle RDB format version ", shown.as_bytes()]);
-            }
-            if foreign {
-                self.is_foreign = true;
-                self.info(&[b"Foreign RDB version ", shown.as_bytes(), b" detected"])?;
-            }
-            return Ok(version);
         }
-        if version < 1 || version > newest {
-            return self.wrong(&[b"Can't handle RDB format version ", shown.as_bytes()]);
+        self.foreign = match (is_valkey, version) {
+            (false, 1..=11) | (true, VALKEY_NEWEST) => None,
+            (_, 12..VALKEY_NEWEST) => Some("foreign"),
+            (true, VALKEY_NEWEST..) => Some("future"),
+            _ => return self.wrong(&[b"Can't handle RDB format version ", shown]),
+        };
+        match self.foreign {
+            Some("foreign") => self.info(&[b"Foreign RDB version ", shown, b" detected"])?,
+            Some(_) => self.info(&[b"Future RDB version ", shown, b" detected"])?,
+            None => {}
         }
         Ok(version)
     }
@@ -266,14 +263,13 @@ impl<'d, 'c, 'a> Check<'d, 'c, 'a> {
             (_, Release::Redis62) => Ok(false),
             (opcode::FUNCTION2, _) => {
                 self.doing = "read-functions";
-                match self.rio.string() {
-                    Ok(_) => self.functions += 1,
-                    Err(Bad::End) => {
-                        return self
-                            .wrong(&[b"Failed loading library, Failed loading library payload"]);
-                    }
-                    Err(bad) => return self.fail(bad),
-                }
+                self.library_part("payload")?;
+                self.functions += 1;
+                Ok(true)
+            }
+            (opcode::FUNCTION_PRE_GA, Release::Redis70) => {
+                self.doing = "read-functions";
+                self.early_function()?;
                 Ok(true)
             }
             (opcode::FUNCTION_PRE_GA, _) => {
@@ -283,16 +279,17 @@ impl<'d, 'c, 'a> Check<'d, 'c, 'a> {
                     version.as_bytes(),
                 ])
             }
-            (opcode::SLOT_INFO, Release::Redis82 | Release::Valkey81 | Release::Valkey91) => {
-                self.doing = "read-len";
+            (opcode::SLOT_INFO, Release::Redis82 | Release::Valkey91) => {
                 for _ in 0..3 {
                     self.read(Rio::number)?;
                 }
                 Ok(true)
             }
             (opcode::KEY_META_OR_SLOT_IMPORT, Release::Valkey91) => {
-                self.doing = "read-len";
-                self.read(Rio::string)?;
+                let name = self.read(Rio::string)?;
+                if name.len() != SLOT_IMPORT_NAME {
+                    return self.wrong(&[b"Invalid slot import job name length in RDB"]);
+                }
                 for _ in 0..self.read(Rio::number)? {
                     self.read(Rio::number)?;
                     self.read(Rio::number)?;
@@ -303,16 +300,61 @@ impl<'d, 'c, 'a> Check<'d, 'c, 'a> {
         }
     }
 
+    /// A library of functions as release candidates of Redis 7.0 wrote it.
+    fn early_function(&mut self) -> Result<(), Ended> {
+        self.library_part("name")?;
+        self.read_or(Rio::string, "Failed loading engine name")?;
+        let wrong = "Failed loading library description indicator";
+        if self.read_or(Rio::number, wrong)? != 0 {
+            self.library_part("description")?;
+        }
+        self.library_part("blob")?;
+        self.functions += 1;
+        Ok(())
+    }
+
+    fn library_part(&mut self, what: &str) -> Result<(), Ended> {
+        self.read_or(Rio::string, &format!("Failed loading library {what}"))
+            .map(drop)
+    }
+
+    fn read_or<T>(
+        &mut self,
+        read: impl FnOnce(&mut Rio<'d>) -> Result<T, Bad>,
+        wrong: &str,
+    ) -> Result<T, Ended> {
+        match read(&mut self.rio) {
+            Ok(read) => Ok(read),
+            Err(Bad::End) => self.wrong(&[b"Failed loading library, ", wrong.as_bytes()]),
+            Err(bad) => self.fail(bad),
+        }
+    }
+
     /// A key and its value.
     fn value(
         &mut self,
         number: u8,
+        version: i64,
         expires_at: Option<i64>,
         now: i64,
         db: u64,
     ) -> Result<(), Ended> {
-        if !self.release.is_type(number) {
-            return self.wrong(&[b"Invalid object type: ", number.to_string().as_bytes()]);
+        let is_type = match (self.foreign, number) {
+            // The types of others may mean something else there.
+            (Some("foreign"), HASH_2) => false,
+            _ => self.release.is_type(number),
+        };
+        if !is_type {
+            let shown = number.to_string();
+            let (shown, ours) = (shown.as_bytes(), b" RDB file with ");
+            return match self.foreign {
+                Some(word) if (word, number) != ("foreign", 8) => {
+                    let version = format!("{word} version {version}");
+                    let (what, version) = (b"Unknown object type ", version.as_bytes());
+                    self.wrong(&[what, shown, b" in", ours, version])
+                }
+                _ => self.wrong(&[b"Invalid object type: ", shown]),
+            };
         }
         self.key_type = Some(number);
         self.doing = "read-key";
@@ -364,10 +406,7 @@ impl<'d, 'c, 'a> Check<'d, 'c, 'a> {
 
     /// Reads, or says why that cannot be.
     #[inline]
-    fn read<T>(
-        &mut self,
-        read: impl FnOnce(&mut Rio<'d>) -> Result<T, Bad>,
-    ) -> Result<T, Ended> {
+    fn read<T>(&mut self, read: impl FnOnce(&mut Rio<'d>) -> Result<T, Bad>) -> Result<T, Ended> {
         match read(&mut self.rio) {
             Ok(read) => Ok(read),
             Err(bad) => self.fail(bad),
@@ -415,7 +454,11 @@ impl<'d, 'c, 'a> Check<'d, 'c, 'a> {
     /// Says something, with how far it has read.
     fn info(&mut self, parts: &[&[u8]]) -> Flow {
         let place = format!("[offset {}] ", self.rio.offset());
-        let text = clipped(parts, LINE);
+        let room = match self.release {
+            Release::Valkey91 => usize::MAX,
+            _ => LINE,
+        };
+        let text = clipped(parts, room);
         self.console.print(&[place.as_bytes(), &text, b"\n"])
     }
 
@@ -446,18 +489,18 @@ fn now() -> i64 {
 
 /// What the tools call a type.
 fn type_name(release: Release, number: u8) -> &'static str {
-    let names: &[&str] = match release {
-        Release::Redis62 => &NAMES[..16],
-        Release::Redis70 => &NAMES[..20],
+    let names: &[&str] = match (release, number) {
+        // Those had one module type too few, and some names less.
+        (Release::Redis62 | Release::Redis70, 6) => return "module-value",
+        (Release::Redis62 | Release::Redis70, 7) => return "",
+        (Release::Redis62 | Release::Redis70, 19..) => return "unknown",
+        (Release::Valkey91, HASH_2) => return "hash-volatile-items",
         _ => &NAMES,
     };
-    names
-        .get(usize::from(number))
-        .copied()
-        .unwrap_or("unknown")
+    names.get(usize::from(number)).copied().unwrap_or("unknown")
 }
 
-const NAMES: [&str; 22] = [
+const NAMES: [&str; 26] = [
     "string",
     "list-linked",
     "set-hashtable",
@@ -480,13 +523,17 @@ const NAMES: [&str; 22] = [
     "stream-v2",
     "set-listpack",
     "stream-v3",
+    "hash-hashtable-md-pre-release",
+    "hash-listpack-md-pre-release",
+    "hash-hashtable-md",
+    "hash-listpack-md",
 ];
 
+/// Valkey 9's hash whose fields may have times.
+const HASH_2: u8 = 22;
+/// Bytes of the name of an import of slots.
+const SLOT_IMPORT_NAME: u64 = 40;
 /// Bytes that are taken into the checksum at a time.
 const SUMMED: usize = 128 << 10;
-/// The first version with the magic of Valkey.
-const VALKEY_FIRST: i64 = 80;
-/// The newest one that Valkey 9.1 writes.
-const VALKEY_NEWEST: i64 = 81;
-/// Versions of others, which Valkey 9.1 reads as far as it can.
-const FOREIGN: std::ops::RangeInclusive<i64> = 12..=79;
+/// The version that Valkey 9.1 writes; from 12 on those before it are of others.
+const VALKEY_NEWEST: i64 = 80;

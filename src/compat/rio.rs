@@ -115,10 +115,7 @@ impl<'d> Rio<'d> {
                 self.at += bytes.len();
                 Ok(bytes)
             }
-            None => {
-                self.failed = true;
-                Err(Bad::End)
-            }
+            None => Err(self.fail()),
         }
     }
 
@@ -130,11 +127,16 @@ impl<'d> Rio<'d> {
                 self.at += N;
                 Ok(*bytes)
             }
-            None => {
-                self.failed = true;
-                Err(Bad::End)
-            }
+            None => Err(self.fail()),
         }
+    }
+
+    /// Meets the end: what is left is lost, and nothing more can be read.
+    #[cold]
+    fn fail(&mut self) -> Bad {
+        self.failed = true;
+        self.data = self.data.get(..self.at).unwrap_or_default();
+        Bad::End
     }
 
     #[inline]

@@ -103,7 +103,7 @@ impl Loader<'_> {
             let (at, text) = (rio.offset(), rio.string()?);
             let score = match number {
                 types::ZSET_2 => f64::from_le_bytes(rio.array()?),
-                _ => self.score_text(rio)?,
+                _ => score_text(rio)?,
             };
             if score.is_nan() {
                 return said("Zset with NAN score detected");
@@ -116,24 +116,6 @@ impl Loader<'_> {
         Ok(())
     }
 
-    /// A score as text, with its length in front.
-    fn score_text(&self, rio: &mut Rio<'_>) -> Got<f64> {
-        match rio.byte()? {
-            255 => Ok(f64::NEG_INFINITY),
-            254 => Ok(f64::INFINITY),
-            253 => Ok(f64::NAN),
-            len => {
-                let text = rio.take(u64::from(len))?;
-                match strtod_prefix(text) {
-                    Some(score) => Ok(score),
-                    // It takes what it happened to have.
-                    None if self.release.is_old() => Ok(0.0),
-                    None => Err(Bad::End),
-                }
-            }
-        }
-    }
-
     fn hash(&mut self, number: u8, rio: &mut Rio<'_>) -> Got {
         let count = self.count(rio)?;
         let mut seen = Seen::new(count);
@@ -141,7 +123,10 @@ impl Loader<'_> {
             let (at, field) = (rio.offset(), rio.string()?);
             let value = rio.string()?;
             if number == types::HASH_2 {
-                rio.array::<8>()?;
+                // -1 is the mark of none.
+                if i64::from_le_bytes(rio.array()?) < -1 {
+                    return Err(Bad::End);
+                }
             }
             self.element(field.len() + value.len());
             if !seen.add(at, field, rio) {
@@ -156,6 +141,9 @@ impl Loader<'_> {
         let mut earliest = 0;
         if number == types::HASH_METADATA {
             earliest = least_time(rio)?;
+            if earliest > LATEST + 1 {
+                return said("Hash read invalid minExpire value");
+            }
         }
         let count = self.count(rio)?;
         let mut seen = Seen::new(count);
@@ -181,13 +169,23 @@ impl Loader<'_> {
     }
 }
 
+/// A score as text, with its length in front.
+fn score_text(rio: &mut Rio<'_>) -> Got<f64> {
+    match rio.byte()? {
+        255 => Ok(f64::NEG_INFINITY),
+        254 => Ok(f64::INFINITY),
+        253 => Ok(f64::NAN),
+        len => {
+            let text = rio.take(u64::from(len))?;
+            strtod_prefix(text).ok_or(Bad::End)
+        }
+    }
+}
+
 /// The earliest time of a hash's fields.
 fn least_time(rio: &mut Rio<'_>) -> Got<u64> {
     match rio.array() {
-        Ok(bytes) => match u64::from_le_bytes(bytes) {
-            time if time > LATEST + 1 => said("Hash read invalid minExpire value"),
-            time => Ok(time),
-        },
+        Ok(bytes) => Ok(u64::from_le_bytes(bytes)),
         Err(_) => said("Hash failed loading minExpire"),
     }
 }
@@ -260,7 +258,7 @@ impl Seen {
 /// Room that is made for members before they are read.
 const FIRST_ROOM: usize = 1024;
 /// The latest time that a field may have.
-const LATEST: u64 = 0xffff_ffff_ffff - 2;
+const LATEST: u64 = 0xffff_ffff_ffff;
 
 /// The numbers of the types.
 pub(super) mod types {

@@ -16,6 +16,7 @@ type Each<'e> = &'e mut dyn FnMut(Element<'_>) -> bool;
 impl Loader<'_> {
     /// A list of packed nodes.
     pub(super) fn quicklist(&mut self, number: u8, rio: &mut Rio<'_>) -> Got {
+        let old = self.release.is_old();
         let nodes = self.count(rio)?;
         let mut elements = 0u64;
         for _ in 0..nodes {
@@ -46,7 +47,7 @@ impl Loader<'_> {
                 if !listpack(&blob, &mut each) {
                     return said("Listpack integrity check failed.");
                 }
-            } else if !ziplist(&blob, &mut each) {
+            } else if !ziplist(&blob, old, &mut each) {
                 return said("Ziplist integrity check failed.");
             }
         }
@@ -62,42 +63,42 @@ impl Loader<'_> {
         if number == types::HASH_LISTPACK_EX {
             least_time(rio)?;
         }
+        let old = self.release.is_old();
         let text = rio.string()?;
         let blob = text.bytes();
         let found = match number {
             types::ZIPMAP => self.zipmap(&blob)?,
-            types::LIST_ZIPLIST => self.told(
-                "List ziplist integrity check failed.",
-                |each| ziplist(&blob, each),
-            )?,
-            types::INTSET => self.told("Intset integrity check failed.", |each| {
-                intset(&blob, each)
+            types::LIST_ZIPLIST => self.told("List ziplist integrity check failed.", |each| {
+                ziplist(&blob, old, each)
             })?,
-            types::ZSET_ZIPLIST => self.groups(
-                "Zset ziplist integrity check failed.",
-                2,
-                |each| ziplist(&blob, each),
-            )?,
-            types::HASH_ZIPLIST => self.groups(
-                "Hash ziplist integrity check failed.",
-                2,
-                |each| ziplist(&blob, each),
-            )?,
-            types::HASH_LISTPACK => self.groups(
-                "Hash listpack integrity check failed.",
-                2,
-                |each| listpack(&blob, each),
-            )?,
-            types::ZSET_LISTPACK => self.groups(
-                "Zset listpack integrity check failed.",
-                2,
-                |each| listpack(&blob, each),
-            )?,
-            types::SET_LISTPACK => self.groups(
-                "Set listpack integrity check failed.",
-                1,
-                |each| listpack(&blob, each),
-            )?,
+            types::INTSET => {
+                self.told("Intset integrity check failed.", |each| intset(&blob, each))?
+            }
+            types::ZSET_ZIPLIST => {
+                self.groups("Zset ziplist integrity check failed.", 2, |each| {
+                    ziplist(&blob, old, each)
+                })?
+            }
+            types::HASH_ZIPLIST => {
+                self.groups("Hash ziplist integrity check failed.", 2, |each| {
+                    ziplist(&blob, old, each)
+                })?
+            }
+            types::HASH_LISTPACK => {
+                self.groups("Hash listpack integrity check failed.", 2, |each| {
+                    listpack(&blob, each)
+                })?
+            }
+            types::ZSET_LISTPACK => {
+                self.groups("Zset listpack integrity check failed.", 2, |each| {
+                    listpack(&blob, each)
+                })?
+            }
+            types::SET_LISTPACK => {
+                self.groups("Set listpack integrity check failed.", 1, |each| {
+                    listpack(&blob, each)
+                })?
+            }
             types::HASH_LISTPACK_EX | types::HASH_LISTPACK_EX_PRE_GA => {
                 return self.timed(&blob);
             }
@@ -110,11 +111,7 @@ impl Loader<'_> {
     }
 
     /// Elements of which any may come twice.
-    fn told(
-        &mut self,
-        wrong: &str,
-        walk: impl FnOnce(Each<'_>) -> bool,
-    ) -> Got<u64> {
+    fn told(&mut self, wrong: &str, walk: impl FnOnce(Each<'_>) -> bool) -> Got<u64> {
         let mut count = 0;
         let sound = walk(&mut |element| {
             count += 1;
@@ -125,12 +122,7 @@ impl Loader<'_> {
     }
 
     /// Groups of elements, the first of which may not come twice.
-    fn groups(
-        &mut self,
-        wrong: &str,
-        size: u64,
-        walk: impl FnOnce(Each<'_>) -> bool,
-    ) -> Got<u64> {
+    fn groups(&mut self, wrong: &str, size: u64, walk: impl FnOnce(Each<'_>) -> bool) -> Got<u64> {
         let mut seen: HashSet<Vec<u8>> = HashSet::new();
         let mut count = 0u64;
         let mut bytes = 0;
@@ -204,6 +196,9 @@ impl Loader<'_> {
                 _ => return said(wrong),
             }
         }
+        if pairs.is_empty() && !self.release.is_old() {
+            return said(wrong);
+        }
         let mut seen = HashSet::new();
         for (field, value) in &pairs {
             self.element((field.len() + value.len()) as u64);
@@ -214,13 +209,12 @@ impl Loader<'_> {
                 ));
             }
         }
-        // An empty one is taken.
-        Ok((pairs.len() as u64).max(1))
+        Ok(pairs.len() as u64)
     }
 }
 
 /// Walks a ziplist that is in order.
-fn ziplist(blob: &[u8], each: Each<'_>) -> bool {
+fn ziplist(blob: &[u8], old: bool, each: Each<'_>) -> bool {
     let Ok(list) = Ziplist::open(blob) else {
         return false;
     };
@@ -232,9 +226,12 @@ fn ziplist(blob: &[u8], each: Each<'_>) -> bool {
             _ => return false,
         }
     }
+    if old && entries.seen() == 0 {
+        return false;
+    }
     match entries.flaw().map(|flaw| flaw.problem) {
         None => true,
-        // Nobody looks for the last entry of none.
+        // Nobody looks for the last entry of none, but for Redis 6.2, which does not find it.
         Some(Problem::ZiplistTail { .. }) if entries.seen() == 0 => list.count().unwrap_or(0) == 0,
         Some(_) => false,
     }
@@ -259,11 +256,16 @@ fn intset(blob: &[u8], each: Each<'_>) -> bool {
     let Ok(set) = Intset::open(blob) else {
         return false;
     };
-    let told = set.for_each(|n| if each(Element::Int(n)) { Ok(()) } else { Err(()) });
+    let told = set.for_each(|n| {
+        if each(Element::Int(n)) {
+            Ok(())
+        } else {
+            Err(())
+        }
+    });
     set.count() > 0 && set.flaw().is_none() && told.is_ok()
 }
 
 /// How a list's node is kept.
 const PLAIN: u64 = 1;
 const PACKED: u64 = 2;
-

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::bytes::number::parse_canonical_i64;
 use crate::bytes::{Element, Problem};
+use crate::compat::release::Release;
 use crate::compat::rio::{Bad, Got, Rio, said};
 use crate::compat::value::{Loader, types};
 use crate::encoding::listpack::{Entries, Listpack};
@@ -70,14 +71,14 @@ impl Loader<'_> {
                 return said(format!("Duplicated consumer group name {name}"));
             }
             names.insert(name);
-            group(number, rio)?;
+            group(number, self.release, rio)?;
         }
         Ok(())
     }
 }
 
 /// A group's pending entries and consumers.
-fn group(number: u8, rio: &mut Rio<'_>) -> Got {
+fn group(number: u8, release: Release, rio: &mut Rio<'_>) -> Got {
     let count = read(rio.number(), "Stream PEL size loading failed.")?;
     // Whether somebody has them.
     let mut pending: HashMap<RawId, bool> = HashMap::new();
@@ -118,7 +119,7 @@ fn group(number: u8, rio: &mut Rio<'_>) -> Got {
             }
         }
     }
-    match pending.values().all(|has_consumer| *has_consumer) {
+    match release.is_old() || pending.values().all(|has_consumer| *has_consumer) {
         true => Ok(()),
         false => said("Stream CG PEL entry without consumer"),
     }
