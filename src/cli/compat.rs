@@ -3,11 +3,19 @@
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::Path;
+use std::thread;
 
-use crate::cli::Exit;
-use crate::cli::words;
+use crate::cli::{Exit, memory, words};
+use crate::command::Like;
 use crate::compat::{Console, Release, Tool};
-use crate::error::Error;
+use crate::error::{Error, Result};
+use crate::io::progress::Quiet;
+use crate::report::aof::Fate;
+use crate::report::check::Verdict;
+use crate::report::{Findings, Severity};
+use crate::task::check_aof::{AofOptions, check_aof};
+use crate::task::check_rdb::{CheckOptions, check_rdb};
+use crate::task::{InputPath, Run};
 
 /// Runs the tool that the program is called as, if it is called as one.
 pub(super) fn run(args: &[OsString]) -> Option<Exit> {
@@ -27,7 +35,7 @@ pub(super) fn run(args: &[OsString]) -> Option<Exit> {
 }
 
 /// The release that is wanted: that of the name, but for `REDKIT_COMPAT`.
-fn release(own: Release) -> Result<Release, String> {
+fn release(own: Release) -> std::result::Result<Release, String> {
     match std::env::var_os("REDKIT_COMPAT") {
         None => Ok(own),
         Some(name) if name.is_empty() => Ok(own),
@@ -39,19 +47,132 @@ fn release(own: Release) -> Result<Release, String> {
 }
 
 fn as_tool(tool: Tool, release: Release, args: &[OsString]) -> Exit {
-    let mut out = io::BufWriter::new(io::stdout().lock());
-    let mut err = io::stderr().lock();
-    let mut input = io::stdin().lock();
-    let mut console = Console::new(&mut out, &mut err, &mut input);
-    match tool.run(release, args, &mut console, &|_| None) {
-        // The tools know no other status.
-        Ok(0) => Exit::Done,
-        Ok(_) => Exit::Damage,
+    let done = {
+        let mut out = io::BufWriter::new(io::stdout().lock());
+        let mut input = io::stdin().lock();
+        let mut err = io::stderr();
+        let mut console = Console::new(&mut out, &mut err, &mut input);
+        tool.run(release, args, &mut console, &|path| loads(path, release))
+    };
+    match done {
+        Ok(code) => {
+            if let Some(path) = looked_at(tool, release, args) {
+                say_otherwise(tool, release, path, code == 0);
+            }
+            // The tools know no other status.
+            match code {
+                0 => Exit::Done,
+                _ => Exit::Damage,
+            }
+        }
+        // A reader that went away is no failure of ours.
         Err(error) => {
             let error = Error::from(error);
-            // A reader that went away is no failure of ours, but nobody got the verdict.
-            let _ = writeln!(io::stderr(), "redkit: {error}");
+            if error.is_closed_pipe() {
+                return Exit::Done;
+            }
+            words::complain(&error.to_string());
             Exit::Damage
         }
     }
 }
+
+/// The file that was only looked at, so that it can be looked at again.
+fn looked_at(tool: Tool, release: Release, args: &[OsString]) -> Option<&Path> {
+    let path = match (tool, args) {
+        (Tool::Aof, [_, path]) | (Tool::Rdb, [_, path]) => path,
+        (Tool::Rdb, [_, path, ..]) if release == Release::Valkey91 => path,
+        _ => return None,
+    };
+    let path = Path::new(path);
+    path.metadata().is_ok_and(|m| m.is_file()).then_some(path)
+}
+
+/// How far the server reads a log.
+fn loads(path: &Path, release: Release) -> Option<u64> {
+    let report = with_run(|run| {
+        let like: Option<Like> = release.name().parse().ok();
+        check_aof(&input(path), AofOptions { like }, run)
+    });
+    let report = report.ok()?;
+    // A compressed log is none to a server.
+    if report.compressed.is_some() {
+        return None;
+    }
+    Some(match report.fate {
+        Fate::Loads => report.size,
+        Fate::CutBack(at) => at,
+        Fate::Refuses(at, _) | Fate::Crashes(at, _) => at.min(report.good_until),
+    })
+}
+
+/// Says on stderr what we think of a file, where that is something else.
+fn say_otherwise(tool: Tool, release: Release, path: &Path, is_sound: bool) {
+    let ours = match tool {
+        Tool::Aof => log(path, release),
+        Tool::Rdb => snapshot(path, release),
+    };
+    if let Ok((loads, why)) = ours
+        && loads != is_sound
+    {
+        let (path, server) = (path.display(), release.name());
+        let verdict = match loads {
+            true => "loads it",
+            false => "does not load it",
+        };
+        let why = why.map_or_else(String::new, |why| format!(": {why}"));
+        // Whoever closed stderr does not want to know.
+        let _ = writeln!(io::stderr(), "redkit: {path}: {server} {verdict}{why}");
+    }
+}
+
+fn log(path: &Path, release: Release) -> Result<(bool, Option<String>)> {
+    with_run(|run| {
+        let like: Option<Like> = release.name().parse().ok();
+        let report = check_aof(&input(path), AofOptions { like }, run)?;
+        let why = match &report.fate {
+            Fate::Refuses(_, why) | Fate::Crashes(_, why) => Some(why.clone()),
+            Fate::Loads | Fate::CutBack(_) => first(&report.findings),
+        };
+        let loads = report.verdict() == Verdict::Loads && report.compressed.is_none();
+        Ok((loads, why))
+    })
+}
+
+fn snapshot(path: &Path, release: Release) -> Result<(bool, Option<String>)> {
+    with_run(|run| {
+        let report = check_rdb(&input(path), &CheckOptions::default(), run)?;
+        let on = report
+            .loads_on
+            .iter()
+            .find(|on| on.server == release.name());
+        let loads = report.verdict == Verdict::Loads
+            && report.compressed.is_none()
+            && on.is_some_and(|on| on.ok);
+        let why = first(&report.findings).or_else(|| on.and_then(|on| on.why.clone()));
+        Ok((loads, why))
+    })
+}
+
+fn first(findings: &Findings) -> Option<String> {
+    let errors = findings.list().iter();
+    let mut errors = errors.filter(|finding| finding.severity == Severity::Error);
+    errors.next().map(|finding| finding.message.clone())
+}
+
+fn input(path: &Path) -> InputPath {
+    InputPath::File(path.to_path_buf())
+}
+
+fn with_run<T>(task: impl FnOnce(&Run<'_>) -> T) -> T {
+    task(&Run {
+        threads: thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        mmap: true,
+        max_spool: SPOOL,
+        max_memory: memory::default_limit(),
+        progress: &Quiet,
+    })
+}
+
+/// What may be spooled, as elsewhere.
+const SPOOL: u64 = 10 << 30;

@@ -4,6 +4,7 @@ mod old;
 mod set;
 
 use std::ffi::{OsStr, OsString};
+use std::io;
 use std::path::Path;
 
 use crate::compat::Loads;
@@ -168,12 +169,14 @@ fn look(path: &Path, console: &mut Console<'_>) -> Flow<Opened> {
             Err(FAILED)
         }
         Ok(opened) => Ok(opened),
-        Err(error) => {
-            let error = said(&error);
-            console.print(&[b"Cannot open file ", shown, b": ", error.as_bytes(), b"\n"])?;
-            Err(FAILED)
-        }
+        Err(error) => cannot_open(shown, &error, console),
     }
+}
+
+fn cannot_open<T>(shown: &[u8], error: &io::Error, console: &mut Console<'_>) -> Flow<T> {
+    let error = said(error);
+    console.print(&[b"Cannot open file ", shown, b": ", error.as_bytes(), b"\n"])?;
+    Err(FAILED)
 }
 
 /// Whether a log begins with a snapshot. The tool of Valkey 9.1 looks for the old magic alone, and
@@ -421,7 +424,7 @@ impl Check<'_, '_> {
         tell_kept(kept, self.console);
     }
 
-    fn not_cut(&mut self, member: &Member<'_>, error: &std::io::Error) {
+    fn not_cut(&mut self, member: &Member<'_>, error: &io::Error) {
         let error = said(error);
         let (name, error) = (member.shown, error.as_bytes());
         self.console

@@ -21,8 +21,6 @@ pub(super) enum Access {
 /// A file and its bytes.
 #[derive(Debug)]
 pub(super) struct Opened {
-    /// The file itself.
-    pub(super) file: File,
     /// Its bytes; none for a folder.
     pub(super) bytes: Map,
     /// Its size, as the system tells it.
@@ -45,7 +43,6 @@ impl Opened {
         Ok(Opened {
             size: metadata.len(),
             is_folder: metadata.is_dir(),
-            file,
             bytes,
         })
     }

@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use crate::aof::manifest::{FileEntry, Manifest, ManifestFault};
-use crate::compat::aof::{Check, Member, is_snapshot, look};
+use crate::compat::aof::{Check, Member, cannot_open, is_snapshot, look};
 use crate::compat::console::{FAILED, Flow};
-use crate::compat::file::{folder_of, path_of};
+use crate::compat::file::{Access, Opened, folder_of, path_of};
+use crate::compat::number::{LINE, clipped};
 
 impl Check<'_, '_> {
     /// Checks a set by its manifest.
@@ -24,7 +25,10 @@ impl Check<'_, '_> {
             number += 1;
             let place = place(&folder, base);
             let path = path_of(&place);
-            let has_snapshot = is_snapshot(&look(&path, self.console)?.bytes, self.release);
+            let has_snapshot = match Opened::new(&path, Access::Read) {
+                Ok(opened) => is_snapshot(&opened.bytes, self.release),
+                Err(error) => return cannot_open(&place, &error, self.console),
+            };
             let form = if has_snapshot { "RDB" } else { "RESP" };
             self.console
                 .text(&format!("Start to check BASE AOF ({form} format).\n"))?;
@@ -55,17 +59,20 @@ impl Check<'_, '_> {
         self.console.text("All AOF files and manifest are valid\n")
     }
 
-    /// Says what is wrong with a manifest; the tools say it on stderr.
+    /// Says what is wrong with a manifest. The tools log it as their servers do, each part with
+    /// process and time in front and an empty line behind: those are left out.
     fn refuse(&mut self, fault: &ManifestFault) -> Flow {
-        self.console
-            .aside(&[b"\n*** FATAL AOF MANIFEST FILE ERROR ***\n"]);
+        let head = b"\n*** FATAL AOF MANIFEST FILE ERROR ***\n\n";
+        self.console.print(&[head])?;
         if fault.problem.shows_line() {
-            let line = format!("Reading the manifest file, at line {}\n", fault.line);
+            let line = fault.line;
             self.console
-                .aside(&[line.as_bytes(), b">>> '", &fault.text, b"'\n"]);
+                .text(&format!("Reading the manifest file, at line {line}\n\n"))?;
+            let text = clipped(&[b">>> '", &fault.text, b"'\n"], LINE);
+            self.console.print(&[&text, b"\n"])?;
         }
         let reason = fault.problem.reason().as_bytes();
-        self.console.aside(&[reason, b"\n"]);
+        self.console.print(&[reason, b"\n\n"])?;
         Err(FAILED)
     }
 }
