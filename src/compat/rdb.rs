@@ -6,7 +6,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::compat::console::{Console, FAILED, Flow};
+use crate::compat::console::{Console, FAILED, Flow, Stop};
 use crate::compat::file::{Access, Opened, bytes_of};
 use crate::compat::number::{LINE, atoi, c_string, clipped};
 use crate::compat::release::Release;
@@ -42,14 +42,17 @@ pub(super) fn run(release: Release, args: &[OsString], console: &mut Console<'_>
     let mut stats = wanted.stats.then(Stats::default);
     let mut check = Check::new(release, &opened.bytes, console, stats.as_mut());
     check.start(shown)?;
-    let sound = check.all(&opened)?;
-    check.finish(sound)?;
-    if let Some(stats) = &stats {
-        wanted.print(stats, console)?;
+    let sound = check.all(&opened);
+    // Those of a damaged file come before the last words.
+    if let (Ok(false) | Err(Stop::Exit(_)), Some(stats)) = (&sound, &check.stats) {
+        wanted.print(stats, check.console)?;
     }
-    match sound {
-        true => Ok(()),
-        false => Err(FAILED),
+    let sound = sound?;
+    check.finish(sound)?;
+    match (sound, &check.stats) {
+        (true, Some(stats)) => wanted.print(stats, check.console),
+        (true, None) => Ok(()),
+        (false, _) => Err(FAILED),
     }
 }
 
@@ -90,11 +93,11 @@ struct Check<'d, 'c, 'a> {
 enum Ended {
     /// The snapshot is damaged, and that was said.
     Damaged,
-    Stop(crate::compat::console::Stop),
+    Stop(Stop),
 }
 
-impl From<crate::compat::console::Stop> for Ended {
-    fn from(stop: crate::compat::console::Stop) -> Self {
+impl From<Stop> for Ended {
+    fn from(stop: Stop) -> Self {
         Ended::Stop(stop)
     }
 }
@@ -362,13 +365,9 @@ impl<'d, 'c, 'a> Check<'d, 'c, 'a> {
         self.key = Some(key);
         self.keys += 1;
         self.doing = "read-object-value";
-        let mut measure = match &mut self.stats {
-            Some(stats) => stats.begin(db, number),
-            None => None,
-        };
         let mut loader = Loader {
             release: self.release,
-            measure: measure.as_deref_mut(),
+            measure: self.stats.as_mut().map(|stats| stats.begin()),
         };
         let loaded = match loader.load(number, &mut self.rio) {
             Ok(loaded) => loaded,

@@ -7,6 +7,7 @@ mod stream;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
+use crate::bytes::number::{ScoreText, write_double};
 use crate::compat::number::strtod_prefix;
 use crate::compat::release::Release;
 use crate::compat::rio::{Bad, Got, Rio, Text, said};
@@ -48,6 +49,7 @@ impl Loader<'_> {
                 }
                 let _ = id;
                 module(rio)?;
+                self.element(MODULE_TEXT);
             }
             types::QUICKLIST | types::QUICKLIST_2 => self.quicklist(number, rio)?,
             types::STREAM | types::STREAM_2 | types::STREAM_3 => self.stream(number, rio)?,
@@ -63,8 +65,29 @@ impl Loader<'_> {
     #[inline]
     fn element(&mut self, size: u64) {
         if let Some(measure) = &mut self.measure {
-            measure.element(size);
+            measure.size(size);
+            measure.count += 1;
         }
+    }
+
+    /// Measures something of this size, which is no element or not the only part of one.
+    fn size(&mut self, size: u64) {
+        if let Some(measure) = &mut self.measure {
+            measure.size(size);
+        }
+    }
+
+    /// Counts elements that were measured.
+    fn counted(&mut self, count: u64) {
+        if let Some(measure) = &mut self.measure {
+            measure.count += count;
+        }
+    }
+
+    /// Counts the members of a sorted set: while it is packed, their scores are counted too.
+    fn members(&mut self, count: u64, longest: u64) {
+        let packed = count <= PACKED_MEMBERS && longest <= PACKED_LENGTH;
+        self.counted(if packed { 2 * count } else { count });
     }
 
     /// The count of a collection, which is never 0 but in old files of old servers.
@@ -99,6 +122,7 @@ impl Loader<'_> {
     fn zset(&mut self, number: u8, rio: &mut Rio<'_>) -> Got {
         let count = self.count(rio)?;
         let mut seen = Seen::new(count);
+        let mut longest = 0;
         for _ in 0..count {
             let (at, text) = (rio.offset(), rio.string()?);
             let score = match number {
@@ -108,11 +132,17 @@ impl Loader<'_> {
             if score.is_nan() {
                 return said("Zset with NAN score detected");
             }
-            self.element(text.len());
+            if self.measure.is_some() {
+                longest = text.len().max(longest);
+                let mut shown = Vec::new();
+                write_double(&mut shown, score, ScoreText::Grisu2);
+                self.size(text.len() + shown.len() as u64);
+            }
             if !seen.add(at, text, rio) {
                 return said("Duplicate zset fields detected");
             }
         }
+        self.members(count, longest);
         Ok(())
     }
 
@@ -255,6 +285,11 @@ impl Seen {
     }
 }
 
+/// A sorted set of more members, or of longer ones, is no longer packed.
+const PACKED_MEMBERS: u64 = 128;
+const PACKED_LENGTH: u64 = 64;
+/// The text that stands for what a module has written (`module-dummy-value`).
+const MODULE_TEXT: u64 = 18;
 /// Room that is made for members before they are read.
 const FIRST_ROOM: usize = 1024;
 /// The latest time that a field may have.

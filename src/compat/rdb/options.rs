@@ -5,8 +5,8 @@ use std::fs::File;
 use std::io::Write;
 
 use crate::compat::aof::is_version;
-use crate::compat::console::{Console, FAILED, Flow, Stop};
-use crate::compat::file::bytes_of;
+use crate::compat::console::{Console, FAILED, Flow};
+use crate::compat::file::{bytes_of, said};
 use crate::compat::release::Release;
 use crate::compat::stats::{Form, Stats};
 
@@ -85,7 +85,12 @@ impl<'a> Wanted<'a> {
             None => console.text(&text),
             Some(path) => {
                 let written = File::create(path).and_then(|mut f| f.write_all(text.as_bytes()));
-                written.map_err(Stop::Output)
+                written.or_else(|error| {
+                    let (path, error) = (bytes_of(path), said(&error));
+                    let what = b"Cannot open output file: '";
+                    console.aside(&[what, path, b"': ", error.as_bytes(), b"\n"]);
+                    Err(FAILED)
+                })
             }
         }
     }

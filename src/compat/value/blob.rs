@@ -104,6 +104,13 @@ impl Loader<'_> {
             }
             _ => return said(format!("Unknown RDB encoding type {number}")),
         };
+        match number {
+            types::ZSET_ZIPLIST | types::ZSET_LISTPACK => self.members(found / 2, 0),
+            types::HASH_ZIPLIST | types::HASH_LISTPACK => self.counted(found / 2),
+            types::SET_LISTPACK => self.counted(found),
+            // Those were counted one by one.
+            _ => {}
+        }
         match found {
             0 if !self.release.is_old() => Err(Bad::End),
             _ => Ok(Loaded::default()),
@@ -121,7 +128,7 @@ impl Loader<'_> {
         if sound { Ok(count) } else { said(wrong) }
     }
 
-    /// Groups of elements, the first of which may not come twice.
+    /// Groups of elements, the first of which may not come twice; they are measured only.
     fn groups(&mut self, wrong: &str, size: u64, walk: impl FnOnce(Each<'_>) -> bool) -> Got<u64> {
         let mut seen: HashSet<Vec<u8>> = HashSet::new();
         let mut count = 0u64;
@@ -131,7 +138,7 @@ impl Loader<'_> {
             count += 1;
             bytes += element.len() as u64;
             if count.is_multiple_of(size) {
-                self.element(std::mem::take(&mut bytes));
+                self.size(std::mem::take(&mut bytes));
             }
             !is_first || seen.insert(element.to_bytes().into_owned())
         });

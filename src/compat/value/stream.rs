@@ -26,9 +26,10 @@ impl Loader<'_> {
             let blob = read(rio.string(), "Stream listpacks loading failed.")?;
             let blob = blob.bytes();
             match node(&blob) {
-                Some(sizes) => {
-                    for size in sizes {
-                        self.element(size);
+                Some(found) => {
+                    self.counted(found.entries);
+                    for size in found.pairs {
+                        self.size(size);
                     }
                 }
                 None => return said("Stream listpack integrity check failed."),
@@ -133,44 +134,57 @@ fn read<T>(got: Got<T>, wrong: &str) -> Got<T> {
     }
 }
 
-/// The sizes of a node's entries; none where it is not in order.
-fn node(blob: &[u8]) -> Option<Vec<u64>> {
+/// What is in a node.
+#[derive(Default)]
+struct Found {
+    /// Entries that were not deleted.
+    entries: u64,
+    /// The sizes of their pairs.
+    pairs: Vec<u64>,
+}
+
+/// What is in a node; none where it is not in order.
+fn node(blob: &[u8]) -> Option<Found> {
     let pack = Listpack::open(blob).ok()?;
     let mut entries = Node(pack.entries());
     let live = entries.integer()?;
     let deleted = entries.integer()?;
     let common = entries.integer()?;
+    let mut names = Vec::new();
     for _ in 0..common {
-        entries.next()?;
+        names.push(entries.len()?);
     }
     if entries.integer()? != 0 {
         return None;
     }
     let mut left = live.wrapping_add(deleted);
-    let mut sizes = Vec::new();
+    let mut found = Found::default();
     while left != 0 {
         left = left.wrapping_sub(1);
         let flags = entries.integer()?;
         entries.integer()?;
         entries.integer()?;
         let (mut fields, mut others) = (common, 3);
-        let mut size = 0;
+        let is_live = flags & DELETED == 0;
+        found.entries += u64::from(is_live);
         if flags & SAME_FIELDS == 0 {
             fields = entries.integer()?;
-            for _ in 0..fields {
-                size += entries.next()?.len() as u64;
-            }
             others += fields.checked_add(1)?;
-        }
-        for _ in 0..fields {
-            size += entries.next()?.len() as u64;
+            for _ in 0..fields {
+                let pair = entries.len()? + entries.len()?;
+                found.pairs.extend(is_live.then_some(pair));
+            }
+        } else {
+            for name in &names {
+                let pair = name + entries.len()?;
+                found.pairs.extend(is_live.then_some(pair));
+            }
         }
         if entries.integer()? != fields.checked_add(others)? {
             return None;
         }
-        sizes.push(size);
     }
-    entries.ends().then_some(sizes)
+    entries.ends().then_some(found)
 }
 
 /// The entries of a listpack, of which each is either what is expected or wrong.
@@ -179,6 +193,10 @@ struct Node<'d>(Entries<'d>);
 impl<'d> Node<'d> {
     fn next(&mut self) -> Option<Element<'d>> {
         self.0.next().ok()?
+    }
+
+    fn len(&mut self) -> Option<u64> {
+        self.next().map(|element| element.len() as u64)
     }
 
     fn integer(&mut self) -> Option<i64> {
@@ -196,5 +214,7 @@ impl<'d> Node<'d> {
     }
 }
 
+/// The entry was deleted.
+const DELETED: i64 = 1;
 /// The entry has the fields of its node.
 const SAME_FIELDS: i64 = 2;
