@@ -19,6 +19,7 @@ use std::thread;
 use std::time::Duration;
 
 use damage::{Random, damaged};
+use support::resp::Reply;
 use support::server::{Server, ServerKind};
 use support::{TempFolder, count, dataset};
 use tool::{Held, comparable, files, hold, ours, theirs};
@@ -69,7 +70,8 @@ fn fill(server: &Server, kind: ServerKind) {
     let mut client = server.client();
     let mut send = |line: &str| {
         let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
-        client.cmd(&words).ok();
+        let reply = client.cmd(&words);
+        assert!(!matches!(reply, Reply::Error(_)), "{line}: {reply:?}");
     };
     send("SET s hello");
     send("SET n 12345");
@@ -160,7 +162,8 @@ fn fill_again(server: &Server) {
     let mut client = server.client();
     for line in ["SET later 1", "MULTI", "SET a 1", "LPUSH b 2", "EXEC"] {
         let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
-        client.cmd(&words).ok();
+        let reply = client.cmd(&words);
+        assert!(!matches!(reply, Reply::Error(_)), "{line}: {reply:?}");
     }
 }
 

@@ -10,10 +10,11 @@ use crate::command::Like;
 use crate::compat::{Console, Release, Tool};
 use crate::error::{Error, Result};
 use crate::io::progress::Quiet;
+use crate::io::source::{Content, OpenOptions, Source};
 use crate::report::aof::Fate;
 use crate::report::check::Verdict;
 use crate::report::{Findings, Severity};
-use crate::task::check_aof::{AofOptions, check_aof};
+use crate::task::check_aof::{AofOptions, check_aof, check_bytes};
 use crate::task::check_rdb::{CheckOptions, check_rdb};
 use crate::task::{InputPath, Run};
 
@@ -88,22 +89,30 @@ fn looked_at(tool: Tool, release: Release, args: &[OsString]) -> Option<&Path> {
     path.metadata().is_ok_and(|m| m.is_file()).then_some(path)
 }
 
-/// How far the server reads a log.
+/// How far the server loads a log: what is cut off there it loads, all of it.
 fn loads(path: &Path, release: Release) -> Option<u64> {
-    let report = with_run(|run| {
-        let like: Option<Like> = release.name().parse().ok();
-        check_aof(&input(path), AofOptions { like }, run)
-    });
-    let report = report.ok()?;
+    let source = Source::open(path, OpenOptions::default()).ok()?;
     // A compressed log is none to a server.
-    if report.compressed.is_some() {
+    if source.origin().codec().is_some() {
         return None;
     }
-    Some(match report.fate {
-        Fate::Loads => report.size,
-        Fate::CutBack(at) => at,
-        Fate::Refuses(at, _) | Fate::Crashes(at, _) => at.min(report.good_until),
-    })
+    let Content::Map(map) = source.content() else {
+        return None;
+    };
+    let like: Option<Like> = release.name().parse().ok();
+    let mut log = &**map;
+    // What stands behind a cut may have hidden that a transaction before it has no end.
+    for _ in 0..CUTS {
+        let options = AofOptions { like };
+        let report = with_run(|run| check_bytes("", log, options, run)).ok()?;
+        let at = match report.fate {
+            Fate::Loads => return Some(log.len() as u64),
+            Fate::CutBack(at) => at,
+            Fate::Refuses(at, _) | Fate::Crashes(at, _) => at.min(report.good_until),
+        };
+        log = log.get(..usize::try_from(at).ok()?)?;
+    }
+    None
 }
 
 /// Says on stderr what we think of a file, where that is something else.
@@ -174,5 +183,7 @@ fn with_run<T>(task: impl FnOnce(&Run<'_>) -> T) -> T {
     })
 }
 
+/// Cuts that are tried one behind the other.
+const CUTS: usize = 4;
 /// What may be spooled, as elsewhere.
 const SPOOL: u64 = 10 << 30;

@@ -309,7 +309,11 @@ impl Check<'_, '_> {
 
     /// Checks the snapshot in front of a log; gives where it ends.
     fn snapshot(&mut self, member: &Member<'_>, opened: &Opened) -> Flow<usize> {
-        match rdb::preamble(self.release, member.shown, opened, self.console)? {
+        let shown = match self.release {
+            Release::Redis70 => member.name,
+            _ => member.shown,
+        };
+        match rdb::preamble(self.release, shown, opened, self.console)? {
             Some(end) => {
                 let text = "RDB preamble is OK, proceeding with AOF tail...\n";
                 self.console.text(text)?;
@@ -329,8 +333,7 @@ impl Check<'_, '_> {
             return Ok(false);
         };
         let time = strtol(text);
-        let ending = text.get(time.len);
-        if time.overflow || !matches!(ending, Some(b'\r' | b'\n')) {
+        if time.overflow || text.get(time.len) != Some(&b'\r') {
             self.console.text("Invalid timestamp annotation\n")?;
             return Err(FAILED);
         }
