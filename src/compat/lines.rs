@@ -135,7 +135,7 @@ impl<'d> Lines<'d> {
         let name = c_string(name);
         let out_of_place = if name.eq_ignore_ascii_case(b"multi") {
             self.multi += 1;
-            (self.multi > 1 || self.multi < 1).then_some(&b"Unexpected MULTI"[..])
+            (self.multi != 1).then_some(&b"Unexpected MULTI"[..])
         } else if name.eq_ignore_ascii_case(b"exec") {
             self.multi -= 1;
             (self.multi != 0).then_some(&b"Unexpected EXEC"[..])

@@ -85,11 +85,11 @@ impl<'a> Wanted<'a> {
             None => console.text(&text),
             Some(path) => {
                 let written = File::create(path).and_then(|mut f| f.write_all(text.as_bytes()));
-                written.or_else(|error| {
+                written.map_err(|error| {
                     let (path, error) = (bytes_of(path), said(&error));
                     let what = b"Cannot open output file: '";
                     console.aside(&[what, path, b"': ", error.as_bytes(), b"\n"]);
-                    Err(FAILED)
+                    FAILED
                 })
             }
         }
