@@ -23,6 +23,7 @@ const LEVELS: &[(&str, u8)] = &[
     ("keyspace", 6),
     ("replay", 7),
     ("report", 8),
+    ("compat", 9),
     ("task", 9),
     ("cli", 10),
 ];

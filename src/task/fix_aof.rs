@@ -512,6 +512,7 @@ impl Mender<'_> {
         for (index, (scan, (report, file))) in scans.into_iter().zip(named).enumerate() {
             let size = file.map.len() as u64;
             let name = report.name.clone();
+            let kept_by_cut = scan.kept_by_cut(self.options.until.is_some());
             let unknown = scan.unknown.into_iter();
             files.push(match cut {
                 None => FileFix {
@@ -539,9 +540,7 @@ impl Mender<'_> {
                         _ => Why::Behind,
                     };
                     let commands = match index.cmp(&cut_file) {
-                        std::cmp::Ordering::Equal => {
-                            scan.commands - scan.kept_by_cut(self.options.until.is_some())
-                        }
+                        std::cmp::Ordering::Equal => scan.commands - kept_by_cut,
                         _ => scan.commands,
                     };
                     let loss = Loss {
