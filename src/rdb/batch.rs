@@ -343,6 +343,17 @@ impl<'d, S: Sheet> Batches<'d, S> {
         }
     }
 
+    /// Bytes of a map that come next, about as many as a batch has.
+    pub(crate) fn near(&self) -> &'d [u8] {
+        match (&self.input, &self.run) {
+            (&Input::Map(data, pos), None) => {
+                let end = pos.saturating_add(TARGET).min(self.until).min(data.len());
+                data.get(pos..end).unwrap_or_default()
+            }
+            _ => &[],
+        }
+    }
+
     /// The same from another place of the same map on, where the parser is in this state, up to the
     /// first record that begins at `until` or behind it. `None` where nothing is mapped.
     pub(crate) fn from(&self, at: u64, state: State, until: u64) -> Option<Self> {

@@ -16,6 +16,7 @@
 //! Inside large values no chain is found; there one thread frames, which is quick, and hands out
 //! what it framed.
 
+use crate::bytes::Step;
 use crate::error::Error;
 use crate::rdb::batch::{Batch, Batches, Sheet};
 use crate::rdb::parser::{RdbParser, State, opcode};
@@ -24,10 +25,11 @@ use crate::record::RdbType;
 /// Stands for the database that was selected before an assumed place; no file can select it.
 pub(crate) const INHERITED: u32 = u32::MAX;
 
-/// Bytes of a segment at the least.
-const SEGMENT: u64 = 2 << 20;
-/// Bytes to be framed one after the other before chains are looked for again where there was none.
-const PAUSE_MOST: u64 = 8 * SEGMENT;
+/// Bytes of a segment at the least: enough to make finding the next one worth it.
+pub(crate) const SEGMENT: u64 = 2 << 20;
+/// Segments' bytes to be framed one after the other, at the most, before chains are looked for again
+/// where there was none.
+const PAUSE_MOST: u64 = 8;
 
 /// What one worker reads.
 pub(crate) struct Part<'d, S> {
@@ -57,6 +59,8 @@ pub(crate) struct Segments<'d, S> {
 /// For finding the next segment.
 struct Ahead<'d> {
     data: &'d [u8],
+    /// Bytes of a segment at the least.
+    segment: u64,
     /// No chain is looked for before this place.
     next: u64,
     /// How far to go on without looking after the next time that it was of no use.
@@ -66,12 +70,14 @@ struct Ahead<'d> {
 }
 
 impl<'d, S: Sheet> Segments<'d, S> {
-    /// Of what these batches hold; without segments unless `several` places are to be read at once.
-    pub(crate) fn new(batches: Batches<'d, S>, several: bool) -> Self {
-        let ahead = batches.whole().filter(|_| several).map(|data| Ahead {
+    /// Of what these batches hold, in segments of at least so many bytes; without any length, and
+    /// where nothing is mapped, there are none.
+    pub(crate) fn new(batches: Batches<'d, S>, segment: Option<u64>) -> Self {
+        let ahead = batches.whole().zip(segment).map(|(data, segment)| Ahead {
             data,
+            segment,
             next: 0,
-            pause: SEGMENT,
+            pause: segment,
             since: 0,
         });
         Segments {
@@ -108,7 +114,7 @@ impl<'d, S: Sheet> Segments<'d, S> {
         if let Some(ahead) = &mut self.ahead {
             // Assumptions that are wrong again and again must not cost more than they gain.
             ahead.pause = match at - ahead.since > 16 * ahead.pause {
-                true => SEGMENT,
+                true => ahead.segment,
                 false => ahead.pause.saturating_mul(2),
             };
             (ahead.since, ahead.next) = (at, at.saturating_add(ahead.pause));
@@ -129,19 +135,19 @@ impl<'d, S: Sheet> Segments<'d, S> {
     fn next_segment(&mut self) -> Option<Part<'d, S>> {
         let ahead = self.ahead.as_mut()?;
         let (at, state) = (self.batches.offset(), self.batches.state());
-        let from = at.checked_add(SEGMENT)?;
+        let from = at.checked_add(ahead.segment)?;
         if at < ahead.next || !self.batches.is_between_records() || !state.is_plain() {
             return None;
         }
-        let from_pos = usize::try_from(from).ok()?;
         // The rest is better cut into small pieces, so that all workers end at the same time.
-        if from_pos.checked_add(SEGMENT as usize)? > ahead.data.len() {
+        if from.checked_add(ahead.segment)? > ahead.data.len() as u64 {
             return None;
         }
-        let Some(until) = chained(ahead.data, from_pos, state) else {
-            let pause = (ahead.pause * 2).min(PAUSE_MOST).max(ahead.pause);
-            ahead.next = at + ahead.pause;
-            ahead.pause = pause;
+        let Some(until) = chained(ahead.data, usize::try_from(from).ok()?, state) else {
+            ahead.next = at.saturating_add(ahead.pause);
+            if ahead.pause < PAUSE_MOST * ahead.segment {
+                ahead.pause *= 2;
+            }
             return None;
         };
         let until = until as u64;
@@ -212,10 +218,10 @@ fn chain(data: &[u8], state: &State) -> (usize, bool) {
             continue;
         }
         match parser.parse(window, false) {
-            Ok(crate::bytes::Step::Parsed { consumed, .. }) if parser.state().reads_as(state) => {
+            Ok(Step::Parsed { consumed, .. }) if parser.state().reads_as(state) => {
                 len += consumed;
             }
-            Ok(crate::bytes::Step::NeedMore { .. }) => return (len, passed >= SHORT_CHAIN),
+            Ok(Step::NeedMore { .. }) => return (len, passed >= SHORT_CHAIN),
             _ => return (len, false),
         }
     }
@@ -235,4 +241,126 @@ fn is_one_string(rdb_type: RdbType) -> bool {
             | RdbType::ZsetListpack
             | RdbType::SetListpack
     )
+}
+
+#[cfg(test)]
+pub(crate) mod testing;
+
+#[cfg(test)]
+mod tests {
+    use super::testing::{Dice, Mix, damage, snapshot};
+    use super::*;
+    use crate::record::{Flow, Record};
+
+    /// Records as text, and the error at their end.
+    type Told = (Vec<String>, Option<String>);
+
+    fn tell(batches: &mut Batches<'_>, db: u32, told: &mut Told) {
+        loop {
+            match batches.next_batch() {
+                Ok(Some(batch)) => tell_batch(&batch, db, told),
+                Ok(None) => return,
+                Err(error) => return told.1 = Some(error.to_string()),
+            }
+        }
+    }
+
+    fn tell_batch(batch: &Batch<'_>, db: u32, told: &mut Told) {
+        let each = |record: &Record<'_>| {
+            let record =
+                format!("{record:?}").replace(&format!("db: {INHERITED}"), &format!("db: {db}"));
+            told.0.push(record);
+            Ok(Flow::Continue)
+        };
+        batch.for_each(each).unwrap();
+    }
+
+    /// Reads in segments, as a collector of results must: what comes out, how many segments there
+    /// were, and how many assumptions were wrong.
+    fn read(data: &[u8], segment: u64) -> (Told, usize, usize) {
+        let mut segments = Segments::new(Batches::of_map(data), Some(segment));
+        let (mut told, mut count, mut wrong) = (Told::default(), 0, 0);
+        let (mut at, mut state, mut db) = (0, State::default(), 0);
+        while let Some(part) = segments.next_part() {
+            if let Some((from, before)) = &part.assumed
+                && (*from != at || !before.reads_as(&state))
+            {
+                wrong += 1;
+                segments.restart(at, &state.in_db(db));
+                continue;
+            }
+            match part.work {
+                Work::Framed(batch, behind) => {
+                    tell_batch(&batch, db, &mut told);
+                    // Inside a compressed run the place in the file stays.
+                    at = at.max(if batch.run.is_none() {
+                        batch.at + batch.block.len() as u64
+                    } else {
+                        0
+                    });
+                    state = behind;
+                }
+                Work::Segment(mut batches) => {
+                    count += 1;
+                    tell(&mut batches, db, &mut told);
+                    (at, state) = (batches.offset(), batches.state().clone());
+                    if told.1.is_some() {
+                        break;
+                    }
+                }
+                Work::Failed(error) => told.1 = Some(error.to_string()),
+            }
+            if state.db() != INHERITED {
+                db = state.db();
+            }
+        }
+        (told, count, wrong)
+    }
+
+    #[test]
+    fn an_ordinary_snapshot_is_read_in_segments_that_all_meet() {
+        for seed in 0..6 {
+            let data = snapshot(&mut Dice::new(seed), Mix::Plain, 2_000_000);
+            let (told, count, wrong) = read(&data, 32 << 10);
+            assert!(count > 30, "{seed}: {count}");
+            assert_eq!(wrong, 0, "{seed}");
+            assert_eq!(told.1, None);
+        }
+    }
+
+    #[test]
+    fn segments_tell_what_one_pass_tells_whatever_they_are_mistaken_for() {
+        let (mut segments, mut mistakes) = (0, 0);
+        for seed in 0..40 {
+            let mut dice = Dice::new(seed);
+            let mut data = snapshot(&mut dice, Mix::Tricky, 700_000);
+            if seed % 2 == 1 {
+                damage(&mut dice, &mut data);
+            }
+            let mut whole = Told::default();
+            tell(&mut Batches::of_map(&data), 0, &mut whole);
+            for segment in [1 << 10, 20 << 10] {
+                let (told, count, wrong) = read(&data, segment);
+                assert_eq!(told.0.len(), whole.0.len(), "{seed} {segment}");
+                assert!(told.0 == whole.0, "{seed} {segment}");
+                assert_eq!(told.1.is_some(), whole.1.is_some(), "{seed} {segment}");
+                segments += count;
+                mistakes += wrong;
+            }
+        }
+        assert!(segments > 100, "{segments}");
+        assert!(mistakes > 20, "{mistakes}");
+    }
+
+    #[test]
+    fn no_segment_begins_inside_a_large_value() {
+        let mut data = b"REDIS0011\xfe\x00\x02\x03set\x80\x00\x0f\x42\x40".to_vec();
+        for i in 0..1_000_000 {
+            data.push(8);
+            data.extend_from_slice(format!("m{i:07}").as_bytes());
+        }
+        data.extend_from_slice(b"\xff\0\0\0\0\0\0\0\0");
+        let (told, count, wrong) = read(&data, 64 << 10);
+        assert_eq!((told.1, count, wrong), (None, 0, 0));
+    }
 }

@@ -10,7 +10,7 @@ use crate::error::{Error, Hint, Place, Result, What};
 use crate::io::ordered::{Piece, Pieces, Wanted, ordered};
 use crate::rdb::batch::Batches;
 use crate::rdb::parser::{State, opcode};
-use crate::rdb::segments::{INHERITED, Segments, Work};
+use crate::rdb::segments::{INHERITED, SEGMENT, Segments, Work};
 use crate::rdb::string;
 use crate::record::Checksum;
 use crate::record::target::{Target, Used};
@@ -44,7 +44,7 @@ pub fn check_rdb(input: &InputPath, options: &CheckOptions, run: &Run<'_>) -> Re
     let (origin, mut content) = open::snapshot(input, run, Unrecognised::IsSnapshot)?;
     let batches =
         Batches::of_content(&mut content, run.max_spool).noting(Tally::new(options.duplicates));
-    let mut report = check_batches(origin.name(), batches, *options, run)?;
+    let mut report = check_batches(origin.name(), batches, *options, run, SEGMENT)?;
     report.compressed = origin.codec().map(|codec| codec.name());
     if let (Some(size), None) = (origin.content_size(), report.compressed) {
         report.size = report.size.max(size);
@@ -63,10 +63,10 @@ pub fn check_bytes(
     run: &Run<'_>,
 ) -> Result<CheckReport> {
     let batches = Batches::of_map(data).noting(Tally::new(options.duplicates));
-    check_batches(name, batches, options, run)
+    check_batches(name, batches, options, run, SEGMENT)
 }
 
-/// Checks what `batches` yields.
+/// Checks what `batches` yields, where several places are read at once in segments of this length.
 ///
 /// # Errors
 /// Only what keeps the check itself from working: input that cannot be read, no room to spill.
@@ -76,11 +76,12 @@ fn check_batches(
     batches: Batches<'_, Tally>,
     options: CheckOptions,
     run: &Run<'_>,
+    segment: u64,
 ) -> Result<CheckReport> {
     let mut behind = batches.behind();
     // Which keys stand twice depends on databases, and what the first error is on the order.
     let several = run.threads > 1 && !options.duplicates && !options.first;
-    let mut segments = Segments::new(batches, several);
+    let mut segments = Segments::new(batches, several.then_some(segment));
     let mut collector = Collector::new(options);
     loop {
         ordered(
@@ -89,7 +90,7 @@ fn check_batches(
             || Worker::new(options.duplicates),
             |worker, part, pieces: &mut Pieces<'_>| {
                 let (outcome, state) = match part.work {
-                    Work::Framed(batch, state) => (worker.check(&batch), Some(state)),
+                    Work::Framed(batch, state) => (worker.check(&batch, None), Some(state)),
                     Work::Segment(mut batches) => {
                         let outcome = worker.check_all(&mut batches, || pieces.wanted());
                         (outcome, Some(batches.state().clone()))
@@ -351,3 +352,6 @@ fn key_at(whole: &[u8], at: u64) -> Option<Vec<u8>> {
         };
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -100,10 +100,10 @@ impl<'d> Batch<'d> {
 }
 
 impl<S: Sheet> Batch<'_, S> {
-    /// Calls `value` with the values to be looked at, `key` with the keys to be looked at whole, as
-    /// those whose value `value` says no to, and `other` with every other record and its place in
-    /// the batch's terms. Where keys are many and little is done with each, a record that is never
-    /// put together saves most of the time.
+    /// Calls `value` with the values to be looked at, or `strings` with two of them that are strings;
+    /// `key` with the keys to be looked at whole, as those whose value is not said to be in order;
+    /// and `other` with every other record and its offset. Where keys are many and little is done
+    /// with each, a record that is never put together saves most of the time.
     ///
     /// # Errors
     /// What `key` or `other` returned. The records themselves were framed before.
@@ -111,46 +111,61 @@ impl<S: Sheet> Batch<'_, S> {
         &self,
         to: &mut C,
         value: impl Fn(&mut C, &RawValue<'_>) -> bool,
+        strings: impl Fn(&mut C, [&RawValue<'_>; 2]) -> [bool; 2],
         key: impl Fn(&mut C, Entry<'_>) -> Result<()>,
         other: impl Fn(&mut C, &Record<'_>, u64) -> Result<()>,
     ) -> Result<()> {
         let mut parser = RdbParser::resume(self.state.clone(), self.at);
         let block: &[u8] = &self.block;
-        for mark in &self.marks {
-            let rest = block.get(mark.start as usize..).unwrap_or_default();
-            let at = self.at + u64::from(mark.start);
-            parser.seek(at);
-            if let Some((rdb_type, start, end)) = mark.value
-                && let Some(bytes) = block.get(start as usize..end as usize)
-            {
-                let at = self.at + u64::from(start);
-                let framed = RawValue {
-                    rdb_type,
-                    bytes,
-                    at,
-                };
-                if value(to, &framed) {
-                    continue;
-                }
-                if let Some(entry) = parser.key_of(rest, framed) {
+        let mut marks: &[Mark] = &self.marks;
+        while let Some(first) = marks.first() {
+            let second = match marks.get(1) {
+                Some(second) if first.is_string() && second.is_string() => self.value_of(second),
+                _ => None,
+            };
+            let (in_order, taken) = match (self.value_of(first), second) {
+                (Some(first), Some(second)) => (strings(to, [&first, &second]), 2),
+                (Some(first), None) => ([value(to, &first), true], 1),
+                (None, _) => ([false, true], 1),
+            };
+            let (these, after) = marks.split_at(taken);
+            marks = after;
+            for (mark, _) in these.iter().zip(in_order).filter(|(_, fine)| !fine) {
+                let rest = block.get(mark.start as usize..).unwrap_or_default();
+                let at = self.at + u64::from(mark.start);
+                parser.seek(at);
+                if let Some(value) = self.value_of(mark)
+                    && let Some(entry) = parser.key_of(rest, value)
+                {
                     key(to, entry)?;
                     continue;
                 }
-            }
-            if let Some((entry, _)) = parser.next_key(rest) {
-                key(to, entry)?;
-                continue;
-            }
-            match parser.parse(rest, true)? {
-                Step::Parsed {
-                    item: Record::Entry(entry),
-                    ..
-                } => key(to, entry)?,
-                Step::Parsed { item, .. } => other(to, &item, at)?,
-                Step::NeedMore { .. } => break,
+                if let Some((entry, _)) = parser.next_key(rest) {
+                    key(to, entry)?;
+                    continue;
+                }
+                match parser.parse(rest, true)? {
+                    Step::Parsed {
+                        item: Record::Entry(entry),
+                        ..
+                    } => key(to, entry)?,
+                    Step::Parsed { item, .. } => other(to, &item, at)?,
+                    Step::NeedMore { .. } => return Ok(()),
+                }
             }
         }
         Ok(())
+    }
+
+    /// The value that a mark is about, where it is about nothing else.
+    #[inline(always)]
+    fn value_of(&self, mark: &Mark) -> Option<RawValue<'_>> {
+        let (rdb_type, start, end) = mark.value?;
+        Some(RawValue {
+            rdb_type,
+            bytes: self.block.get(start as usize..end as usize)?,
+            at: self.at + u64::from(start),
+        })
     }
 
     /// The state in which the first record is read.

@@ -30,6 +30,14 @@ pub(super) struct Mark {
     pub(super) value: Option<(RdbType, u32, u32)>,
 }
 
+impl Mark {
+    /// Whether it is about a value that is one string.
+    #[inline(always)]
+    pub(super) fn is_string(&self) -> bool {
+        matches!(self.value, Some((RdbType::String, ..)))
+    }
+}
+
 impl Sheet for () {
     const MARKS: bool = false;
     #[inline(always)]
