@@ -175,14 +175,13 @@ fn decode(data: &[u8], out: &mut [std::mem::MaybeUninit<u8>], len: usize) -> Res
 /// # Errors
 /// The same as [`decompress_into`], for the same data and length.
 pub fn verify(data: &[u8], len: u64) -> Result<(), Problem> {
-    let [passed] = pass([data]);
-    verify_rest(data, len, passed)
+    verify_rest(data, len, pass(data))
 }
 
 /// The same for two strings at once, which takes less time than one after the other: each
 /// instruction must wait for the one before it.
 pub fn verify_two(strings: [(&[u8], u64); 2]) -> [Result<(), Problem>; 2] {
-    let [first, second] = pass(strings.map(|(data, _)| data));
+    let [first, second] = pass_two(strings.map(|(data, _)| data));
     let [(a, a_len), (b, b_len)] = strings;
     [verify_rest(a, a_len, first), verify_rest(b, b_len, second)]
 }
@@ -237,30 +236,45 @@ fn verify_rest(data: &[u8], len: u64, passed: Option<(usize, u64)>) -> Result<()
     }
 }
 
-/// Passes over all instructions of `N` strings but the last few of each: how far it came in the data
-/// and in the output, where every distance is in order. Does not ask what kind each instruction is,
-/// because half of the guesses would be wrong.
-fn pass<const N: usize>(strings: [&[u8]; N]) -> [Option<(usize, u64)>; N] {
-    let mut all = strings.map(Passage::of);
-    while all.iter().all(Passage::goes_on) {
-        for one in &mut all {
-            one.step();
+/// Passes over all instructions of a string but the last few: how far it came in the data and in the
+/// output, where every distance is in order. Does not ask what kind each instruction is, because
+/// half of the guesses would be wrong.
+fn pass(data: &[u8]) -> Option<(usize, u64)> {
+    let (mut way, mut sizes) = (Passage::of(data), [0; WINDOW]);
+    while way.look(&mut sizes) {
+        while way.goes_on() {
+            way.step(&sizes);
         }
     }
-    for one in &mut all {
-        while one.goes_on() {
-            one.step();
+    way.result()
+}
+
+/// The same for two strings side by side.
+fn pass_two([first, second]: [&[u8]; 2]) -> [Option<(usize, u64)>; 2] {
+    let (mut a, mut a_sizes) = (Passage::of(first), [0; WINDOW]);
+    let (mut b, mut b_sizes) = (Passage::of(second), [0; WINDOW]);
+    while a.look(&mut a_sizes) && b.look(&mut b_sizes) {
+        while a.goes_on() && b.goes_on() {
+            a.step(&a_sizes);
+            b.step(&b_sizes);
         }
     }
-    all.map(|one| one.result())
+    while a.look(&mut a_sizes) {
+        while a.goes_on() {
+            a.step(&a_sizes);
+        }
+    }
+    while b.look(&mut b_sizes) {
+        while b.goes_on() {
+            b.step(&b_sizes);
+        }
+    }
+    [a.result(), b.result()]
 }
 
 /// What an instruction does, by its first byte.
 #[derive(Clone, Copy)]
-#[repr(C)]
 struct Instruction {
-    /// Its bytes.
-    size: u8,
     /// The bytes it puts out, but for what the next byte adds.
     count: u8,
     /// The bits of the next byte that count for that.
@@ -272,7 +286,6 @@ struct Instruction {
 
 static INSTRUCTIONS: [Instruction; 256] = {
     let mut all = [Instruction {
-        size: 2,
         count: 0,
         more: 0,
         distance: 0,
@@ -281,14 +294,12 @@ static INSTRUCTIONS: [Instruction; 256] = {
     while first < 256 {
         let it = &mut all[first];
         if first < 32 {
-            it.size = first as u8 + 2;
             it.count = first as u8 + 1;
             it.distance = -256;
         } else {
             it.count = (first >> 5) as u8 + 2;
             it.distance = ((first & 31) << 8) as i32 + 1;
             if first >= 0xe0 {
-                it.size = 3;
                 it.more = 0xff;
             }
         }
@@ -297,57 +308,93 @@ static INSTRUCTIONS: [Instruction; 256] = {
     all
 };
 
-/// The way through the instructions of a string.
+/// Bytes of a string that are looked at together.
+const WINDOW: usize = 1024;
+/// No instruction is longer.
+const LONGEST: usize = 33;
+
+/// The way through the instructions of a string. Where the next one begins depends on the size of
+/// this one, so sizes are worked out first for all bytes of a window, as if one began at each.
 struct Passage<'d> {
-    data: &'d [u8],
-    /// Where the next instruction begins, and how long the output is there.
+    /// From the window on, and where that lies.
+    rest: &'d [u8],
+    from: usize,
+    /// Where the next instruction begins in the window, and where the window ends.
     at: usize,
+    end: usize,
+    /// How long the output is.
     done: usize,
     /// The topmost bit is set once a distance was larger than the output.
     wrong: usize,
 }
 
 impl<'d> Passage<'d> {
-    /// No instruction is longer, and none looks further ahead.
-    const LONGEST: usize = 33;
-
     #[inline(always)]
     fn of(data: &'d [u8]) -> Self {
         Passage {
-            data,
+            rest: data,
+            from: 0,
             at: 0,
+            end: 0,
             done: 0,
             wrong: 0,
         }
     }
 
-    /// Whether a whole instruction is certainly there.
+    /// Moves on to the next window where this one is done with; false where there is none.
+    #[inline(always)]
+    fn look(&mut self, sizes: &mut [u8; WINDOW]) -> bool {
+        const LANES: usize = 32;
+        if self.goes_on() {
+            return true;
+        }
+        self.rest = self.rest.get(self.at..).unwrap_or_default();
+        self.from += self.at;
+        self.at = 0;
+        // Behind each byte of a window there is a whole instruction.
+        self.end = self.rest.len().saturating_sub(LONGEST).min(WINDOW);
+        let (bytes, sizes) = (self.rest.as_chunks::<LANES>().0, sizes.as_chunks_mut().0);
+        let used = self.end.div_ceil(LANES);
+        for (bytes, sizes) in bytes.iter().zip(sizes).take(used) {
+            let sizes: &mut [u8; LANES] = sizes;
+            for (&first, size) in bytes.iter().zip(sizes) {
+                // All ones where it is so, else zero.
+                let literal = 0u8.wrapping_sub(u8::from(first < 32));
+                *size = (first & literal) + 2 + u8::from(first >= 0xe0);
+            }
+        }
+        self.end > 0
+    }
+
     #[inline(always)]
     fn goes_on(&self) -> bool {
-        self.at < self.data.len().saturating_sub(Self::LONGEST)
+        self.at < self.end
     }
 
     /// Passes over one instruction, which must be there.
     #[inline(always)]
-    fn step(&mut self) {
+    fn step(&mut self, sizes: &[u8; WINDOW]) {
         debug_assert!(self.goes_on());
-        // SAFETY: the caller has asked `goes_on`, so that at least 34 bytes are there. An
-        // instruction takes 2 to 33 bytes, and nothing behind its last byte is read.
+        // SAFETY: the caller has asked `goes_on`, so that `at` is below `end`, which is at most
+        // WINDOW and at most LONGEST less than the length of `rest`. Every size was worked out by
+        // `look` and is 2 to LONGEST, so that no byte behind `at + LONGEST` is read.
         unsafe {
-            let data = self.data.as_ptr().add(self.at);
+            let size = usize::from(*sizes.get_unchecked(self.at));
+            let data = self.rest.as_ptr().add(self.at);
             let it = &INSTRUCTIONS[usize::from(*data)];
             let next = usize::from(*data.add(1) & it.more);
-            let last = *data.add(usize::from(it.size) - 1);
+            let last = *data.add(size - 1);
             let distance = (it.distance as isize as usize).wrapping_add(usize::from(last));
             self.wrong |= self.done.wrapping_sub(distance);
-            self.at += usize::from(it.size);
+            self.at += size;
             self.done += usize::from(it.count) + next;
         }
     }
 
     #[inline(always)]
     fn result(&self) -> Option<(usize, u64)> {
-        (self.wrong >> (usize::BITS - 1) == 0).then_some((self.at, self.done as u64))
+        let at = self.from + self.at;
+        (self.wrong >> (usize::BITS - 1) == 0).then_some((at, self.done as u64))
     }
 }
 

@@ -26,7 +26,7 @@ use crate::record::RdbType;
 pub(crate) const INHERITED: u32 = u32::MAX;
 
 /// Bytes of a segment at the least: enough to make finding the next one worth it.
-pub(crate) const SEGMENT: u64 = 2 << 20;
+pub(crate) const SEGMENT: u64 = 1 << 20;
 /// Segments' bytes to be framed one after the other, at the most, before chains are looked for again
 /// where there was none.
 const PAUSE_MOST: u64 = 8;
