@@ -23,6 +23,9 @@ use crate::task::duplicates::{Fingerprinter, KeyPrint};
 /// Bytes of an AUX field that a report shows.
 const AUX_BYTES: u64 = 4096;
 
+/// Bytes of a record that are not all looked at when it is framed.
+const LARGE_RECORD: u64 = 512;
+
 type Batch<'d> = batch::Batch<'d, Tally>;
 
 /// What one thread keeps from batch to batch.
@@ -30,6 +33,8 @@ pub(super) struct Worker {
     scratch: Scratch,
     checker: DeepCheck,
     prints: Option<(Fingerprinter, Fingerprinter)>,
+    /// Records were large in what was framed last.
+    sparse: bool,
 }
 
 impl Worker {
@@ -38,6 +43,7 @@ impl Worker {
             scratch: Scratch::default(),
             checker: DeepCheck::default(),
             prints: duplicates.then(shared_fingerprinters),
+            sparse: false,
         }
     }
 
@@ -49,12 +55,19 @@ impl Worker {
     ) -> Outcome {
         let mut all = Outcome::default();
         while wanted() == Wanted::More {
-            // Summed before it is framed: a pass from end to end brings it close faster than steps
-            // from record to record do.
-            let near = batches.near();
+            // Few large records are summed before they are framed: a pass from end to end brings
+            // them close faster than steps from record to record. Among many small ones framing
+            // itself is such a pass.
+            let near = match self.sparse {
+                true => batches.near(),
+                false => &[],
+            };
             let crc = crc64::checksum(near);
             match batches.next_batch() {
-                Ok(Some(batch)) => all.append(self.check(&batch, Some((near.len(), crc)))),
+                Ok(Some(batch)) => {
+                    self.sparse = batch.sheet.keys() * LARGE_RECORD < batch.block.len() as u64;
+                    all.append(self.check(&batch, Some((near.len(), crc))));
+                }
                 Ok(None) => break,
                 Err(error) => all.append(Outcome::failed(error)),
             }
