@@ -234,10 +234,10 @@ impl Court {
         match reason {
             Some((_, _, words)) => {
                 self.count(&format!("fix {strategy}: {words}"));
-                let changed = fixed.files != input.files;
-                changed
-                    .then(|| Err("changed it all the same".to_owned()))
-                    .unwrap_or(Ok(()))
+                match fixed.files == input.files {
+                    true => Ok(()),
+                    false => Err("changed it all the same".to_owned()),
+                }
             }
             None => Err(format!(
                 "exit {}, {:?}: {}",
