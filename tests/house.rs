@@ -23,6 +23,7 @@ const LEVELS: &[(&str, u8)] = &[
     ("keyspace", 6),
     ("replay", 7),
     ("report", 8),
+    ("compat", 9),
     ("task", 9),
     ("cli", 10),
 ];
@@ -38,7 +39,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("clap", &["cli/"]),
     ("clap_complete", &["cli/completions.rs"]),
     ("clap_mangen", &["cli/man.rs"]),
-    ("comfy_table", &["report/text.rs"]),
+    ("comfy_table", &["report/text.rs", "report/text/"]),
     ("crc_fast", &["encoding/crc64.rs"]),
     ("crossbeam_channel", &["io/"]),
     ("flate2", &["io/decompress.rs"]),

@@ -658,3 +658,53 @@ fn a_file_that_is_loaded_twice_is_not_cut_in_both_places() {
     apply_in_place(&set, &Keep::default(), FORCE, &Quiet).unwrap();
     assert_eq!(sizes(folder.path()), [3000, 2000]);
 }
+
+#[test]
+fn a_lost_manifest_comes_back_though_no_file_changes() {
+    let folder = TempFolder::new();
+    let mut set = set(folder.path());
+    fs::remove_file(folder.path().join(MANIFEST)).unwrap();
+    set.old_manifest = None;
+    set.rebuilt = true;
+    let done = apply_in_place(&Plan::Set(set), &Keep::default(), FORCE, &Quiet).unwrap();
+    assert_eq!(done.files, []);
+    assert_eq!(done.manifest.unwrap().old, None);
+    assert_eq!(names(folder.path()), [&MEMBERS[..], &[MANIFEST]].concat());
+    assert_eq!(
+        fs::read_to_string(folder.path().join(MANIFEST)).unwrap(),
+        TEXT
+    );
+}
+
+#[test]
+fn a_file_that_the_manifest_does_not_name_is_no_part_of_a_plan() {
+    let folder = TempFolder::new();
+    let mut set = set(folder.path());
+    set.files.swap(1, 2);
+    let before = scene::contents(folder.path());
+    let error = apply_in_place(&Plan::Set(set), &Keep::default(), FORCE, &Quiet).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Usage(_)), "{error}");
+    assert!(scene::contents(folder.path()) == before);
+}
+
+#[test]
+fn many_pieces_are_each_kept() {
+    let folder = TempFolder::new();
+    let path = folder.path().join("a.aof");
+    let original = noise(10_000, 1);
+    fs::write(&path, &original).unwrap();
+    let removed: Vec<(u64, u64)> = (0..100)
+        .map(|n| (n * 100 + 7, n * 100 + 8 + n % 50))
+        .collect();
+    let plan = plan(&path, &removed, &[]);
+    let becomes = mended(&original, &plan);
+    let done = apply(plan);
+    let now = fs::read(&path).unwrap();
+    assert!(now == becomes);
+    assert_eq!(done.kept.len(), removed.len());
+    let pieces = done
+        .kept
+        .iter()
+        .map(|piece| (piece.start, fs::read(&piece.path).unwrap()));
+    assert!(put_back(&now, &pieces.collect::<Vec<_>>(), &[]) == original);
+}

@@ -56,6 +56,32 @@ fn every_report_is_as_published() {
 }
 
 #[test]
+fn reports_of_cuts_are_as_published() {
+    let schema = schema();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/aof");
+    let folder = tempfile::tempdir().unwrap();
+    let written = folder.path().join("out");
+    let written = written.to_str().unwrap();
+    for (input, exit, args) in [
+        ("set", 0, &["--before", "FLUSHALL", "-n"][..]),
+        ("set", 0, &["--before", "FLUSHALL", "-o", written]),
+        ("damage-inside.aof", 1, &["--drop-match", "SET:*", "-n"]),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_redkit"))
+            .args(["cut", "--format", "json"])
+            .arg(root.join(input))
+            .args(args)
+            .output()
+            .unwrap();
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        if let Err(why) = check(&report, &schema, &schema) {
+            panic!("{why}\n{report:#}");
+        }
+        assert_eq!(report["exit"], exit);
+    }
+}
+
+#[test]
 fn the_index_of_a_quarantine_is_as_published() {
     use redkit::report::json_report::removed::{FileChange, Index, Piece, SCHEMA};
     let schema = include_str!("../docs/schemas/removed.schema.json");

@@ -197,7 +197,7 @@ pub enum SetProblem {
         /// to remove.
         superseded: bool,
     },
-    /// What is left of a rewrite that did not end.
+    /// What is left of a server's rewrite, or of a change by this program, that did not end.
     Temporary {
         /// Its name.
         name: Vec<u8>,
@@ -329,6 +329,9 @@ impl fmt::Display for SetProblem {
             } => f.write_str("is not in the manifest, and older than what is"),
             SetProblem::Orphan { .. } => {
                 f.write_str("is not in the manifest: a server does not load it")
+            }
+            SetProblem::Temporary { name, .. } if is_ours(name) => {
+                f.write_str("is left of a change that did not end")
             }
             SetProblem::Temporary { .. } => f.write_str("is left of a rewrite that did not end"),
             SetProblem::NoManifest { names } => write!(
@@ -552,7 +555,12 @@ fn is_superseded(manifest: &Manifest, role: Role, seq: i64) -> bool {
 }
 
 fn is_temporary(name: &[u8]) -> bool {
-    name.starts_with(b"temp-")
+    name.starts_with(b"temp-") || is_ours(name)
+}
+
+/// What is left of this program when it was killed.
+fn is_ours(name: &[u8]) -> bool {
+    name.starts_with(b".redkit-") && name.ends_with(b".tmp")
 }
 
 #[cfg(test)]

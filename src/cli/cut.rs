@@ -161,7 +161,7 @@ impl Cut {
                     false => text::cut(report, paint) + "\n",
                 };
                 match &report.done {
-                    Some(_) if quiet => {}
+                    Some(_) if quiet || to_stdout => {}
                     Some(done) => text.push_str(&text::fix_done(done, paint)),
                     None if self.dry_run => text.push_str("dry run: nothing was written\n"),
                     None => text.push_str(

@@ -6,6 +6,7 @@
 mod args;
 mod check_aof;
 mod check_rdb;
+mod compat;
 mod completions;
 mod cut;
 mod dump_to_json;
@@ -163,7 +164,7 @@ pub fn command() -> clap::Command {
 pub fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
     panic::set_hook(Box::new(words::report_a_bug));
     let args: Vec<OsString> = args.into_iter().collect();
-    guarded(|| parse_and_run(&args))
+    guarded(|| compat::run(&args).unwrap_or_else(|| parse_and_run(&args)))
 }
 
 /// A panic has said what there is to say on its way here.

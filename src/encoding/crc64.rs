@@ -10,6 +10,13 @@ pub fn checksum(data: &[u8]) -> u64 {
     crc_fast::checksum(CrcAlgorithm::Crc64Redis, data)
 }
 
+/// The checksum of some bytes and more behind them, from that of the first.
+pub fn continued(first: u64, more: &[u8]) -> u64 {
+    let mut digest = Digest::new_with_init_state(CrcAlgorithm::Crc64Redis, first);
+    digest.update(more);
+    digest.finalize()
+}
+
 /// The checksum of two stretches of bytes, from the checksum of each and the length of the second.
 /// Takes about the logarithm of that length, so stretches can be summed on any thread.
 pub fn combine(first: u64, second: u64, second_len: u64) -> u64 {
@@ -115,6 +122,7 @@ mod tests {
                 whole,
                 "cut at {cut}"
             );
+            assert_eq!(continued(checksum(a), b), whole, "cut at {cut}");
             let mut crc = Crc64::new();
             crc.update(a);
             crc.update(b);

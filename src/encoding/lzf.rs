@@ -175,8 +175,21 @@ fn decode(data: &[u8], out: &mut [std::mem::MaybeUninit<u8>], len: usize) -> Res
 /// # Errors
 /// The same as [`decompress_into`], for the same data and length.
 pub fn verify(data: &[u8], len: u64) -> Result<(), Problem> {
+    verify_rest(data, len, pass(data))
+}
+
+/// The same for two strings at once, which takes less time than one after the other: each
+/// instruction must wait for the one before it.
+pub fn verify_two(strings: [(&[u8], u64); 2]) -> [Result<(), Problem>; 2] {
+    let [first, second] = pass_two(strings.map(|(data, _)| data));
+    let [(a, a_len), (b, b_len)] = strings;
+    [verify_rest(a, a_len, first), verify_rest(b, b_len, second)]
+}
+
+/// Checks what is left behind the instructions that were passed over, if they were in order.
+fn verify_rest(data: &[u8], len: u64, passed: Option<(usize, u64)>) -> Result<(), Problem> {
     plausible(data, len)?;
-    let (at, mut done) = pass(data).unwrap_or_default();
+    let (at, mut done) = passed.unwrap_or_default();
     if done > len {
         return Err(Problem::LzfOverrun);
     }
@@ -223,35 +236,166 @@ pub fn verify(data: &[u8], len: u64) -> Result<(), Problem> {
     }
 }
 
-/// Passes over all instructions but the last few, where every distance is in order: how far it came
-/// in the data and in the output. Does not ask what kind each instruction is, because half of the
-/// guesses would be wrong.
+/// Passes over all instructions of a string but the last few: how far it came in the data and in the
+/// output, where every distance is in order. Does not ask what kind each instruction is, because
+/// half of the guesses would be wrong.
 fn pass(data: &[u8]) -> Option<(usize, u64)> {
-    /// No instruction is longer, and none looks further ahead.
-    const LONGEST: usize = 34;
-    let (mut at, mut done, mut wrong) = (0usize, 0usize, 0usize);
-    while data.len() - at >= LONGEST {
-        // SAFETY: an instruction takes 2 to 33 bytes, at least 34 are there, and `at` moves on by
-        // just that many: so it never passes the end.
-        let (control, next, last, size, literal, long);
-        unsafe {
-            let instruction = data.as_ptr().add(at);
-            control = usize::from(*instruction);
-            next = usize::from(*instruction.add(1));
-            // All ones where it is so, else zero.
-            literal = 0usize.wrapping_sub(usize::from(control < 32));
-            long = 0usize.wrapping_sub(usize::from(control >= 0xe0));
-            size = (control & literal).wrapping_add(2).wrapping_sub(long);
-            last = usize::from(*instruction.add(size - 1));
+    let (mut way, mut sizes) = (Passage::of(data), [0; WINDOW]);
+    while way.look(&mut sizes) {
+        while way.goes_on() {
+            way.step(&sizes);
         }
-        let count = 1 + (control & literal) + (((control >> 5) + 1) & !literal) + (next & long);
-        let distance = (((control & 31) << 8 | last) + 1) & !literal;
-        // The topmost bit is set when the distance is larger.
-        wrong |= done.wrapping_sub(distance);
-        at += size;
-        done += count;
     }
-    (wrong >> (usize::BITS - 1) == 0).then_some((at, done as u64))
+    way.result()
+}
+
+/// The same for two strings side by side.
+fn pass_two([first, second]: [&[u8]; 2]) -> [Option<(usize, u64)>; 2] {
+    let (mut a, mut a_sizes) = (Passage::of(first), [0; WINDOW]);
+    let (mut b, mut b_sizes) = (Passage::of(second), [0; WINDOW]);
+    while a.look(&mut a_sizes) && b.look(&mut b_sizes) {
+        while a.goes_on() && b.goes_on() {
+            a.step(&a_sizes);
+            b.step(&b_sizes);
+        }
+    }
+    while a.look(&mut a_sizes) {
+        while a.goes_on() {
+            a.step(&a_sizes);
+        }
+    }
+    while b.look(&mut b_sizes) {
+        while b.goes_on() {
+            b.step(&b_sizes);
+        }
+    }
+    [a.result(), b.result()]
+}
+
+/// What an instruction does, by its first byte.
+#[derive(Clone, Copy)]
+struct Instruction {
+    /// The bytes it puts out, but for what the next byte adds.
+    count: u8,
+    /// The bits of the next byte that count for that.
+    more: u8,
+    /// The distance, but for what its last byte adds; so small for a literal run that whatever its
+    /// last byte adds is in order.
+    distance: i32,
+}
+
+static INSTRUCTIONS: [Instruction; 256] = {
+    let mut all = [Instruction {
+        count: 0,
+        more: 0,
+        distance: 0,
+    }; 256];
+    let mut first = 0;
+    while first < 256 {
+        let it = &mut all[first];
+        if first < 32 {
+            it.count = first as u8 + 1;
+            it.distance = -256;
+        } else {
+            it.count = (first >> 5) as u8 + 2;
+            it.distance = ((first & 31) << 8) as i32 + 1;
+            if first >= 0xe0 {
+                it.more = 0xff;
+            }
+        }
+        first += 1;
+    }
+    all
+};
+
+/// Bytes of a string that are looked at together.
+const WINDOW: usize = 1024;
+/// No instruction is longer.
+const LONGEST: usize = 33;
+
+/// The way through the instructions of a string. Where the next one begins depends on the size of
+/// this one, so sizes are worked out first for all bytes of a window, as if one began at each.
+struct Passage<'d> {
+    /// From the window on, and where that lies.
+    rest: &'d [u8],
+    from: usize,
+    /// Where the next instruction begins in the window, and where the window ends.
+    at: usize,
+    end: usize,
+    /// How long the output is.
+    done: usize,
+    /// The topmost bit is set once a distance was larger than the output.
+    wrong: usize,
+}
+
+impl<'d> Passage<'d> {
+    #[inline(always)]
+    fn of(data: &'d [u8]) -> Self {
+        Passage {
+            rest: data,
+            from: 0,
+            at: 0,
+            end: 0,
+            done: 0,
+            wrong: 0,
+        }
+    }
+
+    /// Moves on to the next window where this one is done with; false where there is none.
+    #[inline(always)]
+    fn look(&mut self, sizes: &mut [u8; WINDOW]) -> bool {
+        const LANES: usize = 32;
+        if self.goes_on() {
+            return true;
+        }
+        self.rest = self.rest.get(self.at..).unwrap_or_default();
+        self.from += self.at;
+        self.at = 0;
+        // Behind each byte of a window there is a whole instruction.
+        self.end = self.rest.len().saturating_sub(LONGEST).min(WINDOW);
+        let (bytes, sizes) = (self.rest.as_chunks::<LANES>().0, sizes.as_chunks_mut().0);
+        let used = self.end.div_ceil(LANES);
+        for (bytes, sizes) in bytes.iter().zip(sizes).take(used) {
+            let sizes: &mut [u8; LANES] = sizes;
+            for (&first, size) in bytes.iter().zip(sizes) {
+                // All ones where it is so, else zero.
+                let literal = 0u8.wrapping_sub(u8::from(first < 32));
+                *size = (first & literal) + 2 + u8::from(first >= 0xe0);
+            }
+        }
+        self.end > 0
+    }
+
+    #[inline(always)]
+    fn goes_on(&self) -> bool {
+        self.at < self.end
+    }
+
+    /// Passes over one instruction, which must be there.
+    #[inline(always)]
+    fn step(&mut self, sizes: &[u8; WINDOW]) {
+        debug_assert!(self.goes_on());
+        // SAFETY: the caller has asked `goes_on`, so that `at` is below `end`, which is at most
+        // WINDOW and at most LONGEST less than the length of `rest`. Every size was worked out by
+        // `look` and is 2 to LONGEST, so that no byte behind `at + LONGEST` is read.
+        unsafe {
+            let size = usize::from(*sizes.get_unchecked(self.at));
+            let data = self.rest.as_ptr().add(self.at);
+            let it = &INSTRUCTIONS[usize::from(*data)];
+            let next = usize::from(*data.add(1) & it.more);
+            let last = *data.add(size - 1);
+            let distance = (it.distance as isize as usize).wrapping_add(usize::from(last));
+            self.wrong |= self.done.wrapping_sub(distance);
+            self.at += size;
+            self.done += usize::from(it.count) + next;
+        }
+    }
+
+    #[inline(always)]
+    fn result(&self) -> Option<(usize, u64)> {
+        let at = self.from + self.at;
+        (self.wrong >> (usize::BITS - 1) == 0).then_some((at, self.done as u64))
+    }
 }
 
 /// Compresses into `out`, replacing its content; true when the result is at least four bytes shorter,
@@ -387,6 +531,40 @@ mod tests {
         }
     }
 
+    #[test]
+    fn two_strings_at_once_are_judged_as_one_by_one() {
+        let mut strings: Vec<(Vec<u8>, u64)> = Vec::new();
+        for len in [30usize, 100, 400, 3000] {
+            let text: Vec<u8> = (0..len).map(|i| (i * i / 7 % 11) as u8).collect();
+            let mut packed = Vec::new();
+            if !compress_into(&text, &mut packed) {
+                continue;
+            }
+            strings.push((packed.clone(), len as u64));
+            strings.push((packed.clone(), len as u64 - 1));
+            for at in (0..packed.len()).step_by(packed.len() / 9 + 1) {
+                for to in [0, 31, 32, 0xe0, 0xff] {
+                    let mut damaged = packed.clone();
+                    damaged[at] = to;
+                    strings.push((damaged, len as u64));
+                }
+            }
+            packed.truncate(packed.len() / 2);
+            strings.push((packed, len as u64));
+        }
+        strings.push((Vec::new(), 0));
+        assert!(strings.len() > 50);
+        let judged = |(data, len): &(Vec<u8>, u64)| decompress_into(data, *len, &mut Vec::new());
+        for a in &strings {
+            for b in &strings {
+                assert_eq!(
+                    verify_two([(&a.0, a.1), (&b.0, b.1)]),
+                    [judged(a), judged(b)],
+                );
+            }
+        }
+    }
+
     proptest::proptest! {
         #[test]
         fn round_trips(words in proptest::collection::vec(0u8..12, 0..4000)) {
@@ -394,12 +572,13 @@ mod tests {
             let mut packed = Vec::new();
             if compress_into(&text, &mut packed) {
                 proptest::prop_assert!(packed.len() + 4 <= text.len());
+                proptest::prop_assert_eq!(verify(&packed, text.len() as u64), Ok(()));
                 proptest::prop_assert_eq!(ours(&packed, text.len()).unwrap(), text);
             }
         }
 
         #[test]
-        fn damage_is_judged_as_the_crate_judges_it(words in proptest::collection::vec(0u8..12, 30..400), at in 0usize..400, to: u8) {
+        fn damage_is_judged_as_the_crate_judges_it(words in proptest::collection::vec(0u8..12, 30..4000), at: usize, to: u8) {
             let text: Vec<u8> = words.iter().flat_map(|&w| [b'a' + w, b'"', b'a' + w / 3]).collect();
             let mut packed = Vec::new();
             if compress_into(&text, &mut packed) {

@@ -10,6 +10,7 @@
 //! bounded queue. Jobs are given out in order, so the head of the line is always being worked on.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -80,6 +81,7 @@ enum Inner<'a> {
     Queue {
         send: &'a dyn Fn(Chunk) -> Wanted,
         empty: &'a Receiver<Vec<u8>>,
+        stopped: &'a AtomicBool,
     },
 }
 
@@ -94,6 +96,14 @@ impl<'a> Pieces<'a> {
         match &mut self.0 {
             Inner::Direct(take) => take(chunk),
             Inner::Queue { send, .. } => send(chunk),
+        }
+    }
+
+    /// Whether the taker still wants anything: a long job asks now and then.
+    pub fn wanted(&self) -> Wanted {
+        match &self.0 {
+            Inner::Queue { stopped, .. } if stopped.load(Ordering::Relaxed) => Wanted::Nothing,
+            _ => Wanted::More,
         }
     }
 
@@ -134,6 +144,7 @@ pub fn ordered<J: Send, W, R: Send>(
     }
     // A panic in a worker must not leave the taker waiting: it is carried over and raised here.
     let panicked: Mutex<Option<Box<dyn std::any::Any + Send>>> = Mutex::new(None);
+    let stopped = AtomicBool::new(false);
     thread::scope(|scope| {
         let in_flight = threads * JOBS_PER_WORKER;
         let (job_to, jobs) = bounded::<(J, Sender<Piece<R>>)>(in_flight);
@@ -147,13 +158,15 @@ pub fn ordered<J: Send, W, R: Send>(
                 }
             }
         });
-        let (worker, work, panicked) = (&worker, &work, &panicked);
+        let (worker, work, panicked, stopped) = (&worker, &work, &panicked, &stopped);
         for _ in 0..threads {
             let (jobs, empty) = (jobs.clone(), empty.clone());
             scope.spawn(move || {
                 let run = std::panic::AssertUnwindSafe(|| {
                     let mut state = worker();
-                    while let Ok((job, to)) = jobs.recv() {
+                    while let Ok((job, to)) = jobs.recv()
+                        && !stopped.load(Ordering::Relaxed)
+                    {
                         let send = |chunk| match to.send(Piece::Chunk(chunk)) {
                             Ok(()) => Wanted::More,
                             Err(_) => Wanted::Nothing,
@@ -161,6 +174,7 @@ pub fn ordered<J: Send, W, R: Send>(
                         let mut pieces = Pieces(Inner::Queue {
                             send: &send,
                             empty: &empty,
+                            stopped,
                         });
                         let result = work(&mut state, job, &mut pieces);
                         // Nobody waits for it when the taker has stopped.
@@ -184,10 +198,12 @@ pub fn ordered<J: Send, W, R: Send>(
                     let _ = used.try_send(buffer.into_buffer());
                 }
                 if wanted == Wanted::Nothing {
+                    stopped.store(true, Ordering::Relaxed);
                     break 'line;
                 }
             }
             if !finished {
+                stopped.store(true, Ordering::Relaxed);
                 break;
             }
         }

@@ -91,7 +91,7 @@ impl Source {
     fn of(file: File, mut origin: Origin, options: OpenOptions) -> Result<Source> {
         let mapped = if options.mmap && origin.size().is_some_and(|size| size > 0) {
             // A file system that cannot map can still be read.
-            Map::of_source(&file).ok()
+            Map::of_file(&file).ok()
         } else {
             None
         };
@@ -194,7 +194,7 @@ impl Map {
     }
 
     /// Maps all of a file that others may cut short.
-    fn of_source(file: &File) -> io::Result<Map> {
+    pub(crate) fn of_file(file: &File) -> io::Result<Map> {
         live::install();
         // SAFETY: the bytes are read as plain `u8`, and every reader of them is total on any
         // bytes, also on bytes that change between two looks. Where the file is cut short, an

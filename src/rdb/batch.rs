@@ -1,219 +1,28 @@
 //! Framed records in bulk, from a map or a stream alike: what one thread frames, others decode.
 
-use std::ops::Deref;
+mod piece;
+mod sheet;
+
 use std::sync::Arc;
 
 use crate::bytes::limits::RECORD_IN_MEMORY;
 use crate::bytes::{Problem, Step};
-use crate::error::{Encoding, Error, ErrorKind, Hint, Place, Result, What};
+use crate::error::{Error, ErrorKind, Hint, Place, Result, What};
 use crate::io::decompress::{self, Codec};
 use crate::io::source::{Behind, Content, Map};
 use crate::io::spool::SpoolFile;
 use crate::io::window::Window;
+use crate::rdb::batch::sheet::Notes;
 use crate::rdb::parser::{RdbParser, State};
-use crate::record::{Entry, Flow, RawValue, RdbType, Record, RunCodec};
+use crate::record::{Record, RunCodec};
+
+pub use piece::{Batch, Block};
+pub use sheet::{Look, Sheet};
 
 /// Bytes of input that a batch has at the least, unless the input ends.
 const TARGET: usize = 256 << 10;
 /// Bytes that a stream is asked for at a time while a record is spooled.
 const PIECE: usize = 1 << 20;
-
-/// The bytes of a batch: a piece of the map, of a stream, or of what was spooled.
-#[derive(Debug)]
-pub enum Block<'d> {
-    /// Borrowed from the whole input.
-    Map(&'d [u8]),
-    /// A piece of a stream.
-    Owned(Vec<u8>),
-    /// Part of a record or run that was too large for memory: start and end in the map.
-    Spooled(Arc<Map>, usize, usize),
-    /// Part of a decompressed run of records.
-    Run(Arc<decompress::Run>, usize, usize),
-}
-
-impl Deref for Block<'_> {
-    type Target = [u8];
-    fn deref(&self) -> &[u8] {
-        match self {
-            Block::Map(bytes) => bytes,
-            Block::Owned(bytes) => bytes,
-            Block::Spooled(map, start, end) => map.get(*start..*end).unwrap_or_default(),
-            Block::Run(run, start, end) => run.get(*start..*end).unwrap_or_default(),
-        }
-    }
-}
-
-/// What the framing thread writes down about the keys that it passes, so that a worker needs to
-/// look only at those which it marks. `()` marks none: then the worker looks at everything.
-pub trait Sheet: Clone + Send {
-    /// Whether records are marked.
-    const MARKS: bool;
-    /// Takes note of a key. Records out of the ordinary are looked at in any case.
-    fn key(&mut self, entry: &Entry<'_>) -> Look;
-}
-
-/// What of a key a worker must look at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Look {
-    /// Nothing.
-    Nowhere,
-    /// Its value, and all of it where the value is not in order.
-    Value,
-    /// All of it.
-    Record,
-}
-
-/// A record to be looked at, by its place in the block.
-#[derive(Clone, Copy, Debug)]
-struct Mark {
-    start: u32,
-    /// Where its value begins and ends, and of what type it is, where only that matters.
-    value: Option<(RdbType, u32, u32)>,
-}
-
-impl Sheet for () {
-    const MARKS: bool = false;
-    #[inline(always)]
-    fn key(&mut self, _: &Entry<'_>) -> Look {
-        Look::Nowhere
-    }
-}
-
-/// A stretch of whole records and the state in which the first of them is read.
-#[derive(Debug)]
-pub struct Batch<'d, S = ()> {
-    /// The records' bytes.
-    pub block: Block<'d>,
-    /// Offset of the first byte.
-    pub at: u64,
-    /// How many of the bytes count for the checksum; the others are the checksum itself, or stand
-    /// in the file only compressed.
-    pub summed: usize,
-    /// Where the compressed run lies that held these records, if one did.
-    pub run: Option<u64>,
-    /// What was noted about the keys.
-    pub sheet: S,
-    /// The records to be looked at.
-    marks: Vec<Mark>,
-    state: State,
-}
-
-impl<'d> Batch<'d> {
-    /// Records that stand at an offset, read in this state.
-    pub(crate) fn of_records(bytes: &'d [u8], at: u64, state: State) -> Self {
-        Batch {
-            block: Block::Map(bytes),
-            at,
-            summed: 0,
-            run: None,
-            sheet: (),
-            marks: Vec::new(),
-            state,
-        }
-    }
-
-    /// Calls `each` with every record; ends early where it says so or fails.
-    ///
-    /// # Errors
-    /// What `each` returned. The records themselves were framed before.
-    #[inline]
-    pub fn for_each(&self, mut each: impl FnMut(&Record<'_>) -> Result<Flow>) -> Result<Flow> {
-        let mut parser = RdbParser::resume(self.state.clone(), self.at);
-        let mut rest: &[u8] = &self.block;
-        while !rest.is_empty() {
-            if let Some((entry, after)) = parser.next_key(rest) {
-                if each(&Record::Entry(entry))? == Flow::Stop {
-                    return Ok(Flow::Stop);
-                }
-                rest = after;
-                continue;
-            }
-            match parser.parse(rest, true)? {
-                Step::Parsed { consumed, item } => {
-                    if each(&item)? == Flow::Stop {
-                        return Ok(Flow::Stop);
-                    }
-                    rest = rest.get(consumed..).unwrap_or_default();
-                }
-                Step::NeedMore { .. } => break,
-            }
-        }
-        Ok(Flow::Continue)
-    }
-}
-
-impl<S: Sheet> Batch<'_, S> {
-    /// Calls `value` with the values to be looked at, `key` with the keys to be looked at whole, as
-    /// those whose value `value` says no to, and `other` with every other record. Where keys are
-    /// many and little is done with each, a record that is never put together saves most of the
-    /// time.
-    ///
-    /// # Errors
-    /// What `key` or `other` returned. The records themselves were framed before.
-    pub(crate) fn visit<C>(
-        &self,
-        to: &mut C,
-        value: impl Fn(&mut C, &RawValue<'_>) -> bool,
-        key: impl Fn(&mut C, Entry<'_>) -> Result<()>,
-        other: impl Fn(&mut C, &Record<'_>) -> Result<()>,
-    ) -> Result<()> {
-        let mut parser = RdbParser::resume(self.state.clone(), self.at);
-        let block: &[u8] = &self.block;
-        for mark in &self.marks {
-            let rest = block.get(mark.start as usize..).unwrap_or_default();
-            parser.seek(self.at + u64::from(mark.start));
-            if let Some((rdb_type, start, end)) = mark.value
-                && let Some(bytes) = block.get(start as usize..end as usize)
-            {
-                let at = self.at + u64::from(start);
-                let framed = RawValue {
-                    rdb_type,
-                    bytes,
-                    at,
-                };
-                if value(to, &framed) {
-                    continue;
-                }
-                if let Some(entry) = parser.key_of(rest, framed) {
-                    key(to, entry)?;
-                    continue;
-                }
-            }
-            if let Some((entry, _)) = parser.next_key(rest) {
-                key(to, entry)?;
-                continue;
-            }
-            match parser.parse(rest, true)? {
-                Step::Parsed {
-                    item: Record::Entry(entry),
-                    ..
-                } => key(to, entry)?,
-                Step::Parsed { item, .. } => other(to, &item)?,
-                Step::NeedMore { .. } => break,
-            }
-        }
-        Ok(())
-    }
-
-    /// The state in which the first record is read.
-    pub fn state(&self) -> &State {
-        &self.state
-    }
-
-    /// The place in the file of what was found at a place of this batch.
-    pub fn place(&self, place: Place) -> Place {
-        match self.run {
-            None => place,
-            Some(offset) => {
-                let byte = u32::try_from(place.offset).unwrap_or(u32::MAX);
-                Place {
-                    offset,
-                    inside: Some((Encoding::Run, byte)),
-                }
-            }
-        }
-    }
-}
 
 /// Where batches are cut from.
 enum Input<'d> {
@@ -234,6 +43,8 @@ pub struct Batches<'d, S = ()> {
     failed: Option<Error>,
     done: bool,
     map: Option<&'d Map>,
+    /// Where they end in a map, if the snapshot does not end before.
+    until: usize,
     blank: S,
 }
 
@@ -285,6 +96,7 @@ impl<'d> Batches<'d> {
             failed: None,
             done: false,
             map: None,
+            until: usize::MAX,
             blank: (),
         }
     }
@@ -299,6 +111,7 @@ impl<'d> Batches<'d> {
             failed: self.failed,
             done: self.done,
             map: self.map,
+            until: self.until,
             blank,
         }
     }
@@ -335,19 +148,18 @@ impl<'d, S: Sheet> Batches<'d, S> {
         loop {
             let (cut, block) = match std::mem::replace(&mut self.input, Input::Nothing) {
                 Input::Map(data, pos) => {
-                    let cut = frame(
-                        &mut self.parser,
-                        data.get(pos..).unwrap_or_default(),
-                        true,
-                        &mut notes,
-                    );
-                    let block = Block::Map(data.get(pos..pos + cut.taken).unwrap_or_default());
-                    self.input = Input::Map(data, pos + cut.taken);
+                    let rest = data.get(pos..).unwrap_or_default();
+                    let most = TARGET.min(self.until.saturating_sub(pos));
+                    let cut = frame(&mut self.parser, rest, true, most, &mut notes);
+                    let end = pos + cut.taken;
+                    let block = Block::Map(data.get(pos..end).unwrap_or_default());
+                    self.input = Input::Map(data, end);
+                    self.done = end >= self.until;
                     (cut, block)
                 }
                 Input::Stream(mut window) => {
                     let eof = window.fill(if window.data().is_empty() { TARGET } else { 0 })?;
-                    let mut cut = frame(&mut self.parser, window.data(), eof, &mut notes);
+                    let mut cut = frame(&mut self.parser, window.data(), eof, TARGET, &mut notes);
                     if cut.taken == 0 && cut.needs > 0 {
                         let held = window.data().len();
                         if held >= RECORD_IN_MEMORY {
@@ -367,7 +179,7 @@ impl<'d, S: Sheet> Batches<'d, S> {
                     let rest = map.get(pos..).unwrap_or_default();
                     let eof =
                         window.data().is_empty() && window.fill(1)? && window.data().is_empty();
-                    let cut = frame(&mut self.parser, rest, eof, &mut notes);
+                    let cut = frame(&mut self.parser, rest, eof, TARGET, &mut notes);
                     if cut.taken == 0 && cut.needs > 0 {
                         self.input = match rest.len() < RECORD_IN_MEMORY {
                             true => {
@@ -396,7 +208,7 @@ impl<'d, S: Sheet> Batches<'d, S> {
                 }
                 self.failed = Some(error);
             }
-            self.done = self.parser.state().ended();
+            self.done |= self.parser.state().ended();
             if let Some((codec, len)) = cut.run {
                 self.open_run(codec, &block, len)?;
             }
@@ -480,7 +292,7 @@ impl<'d, S: Sheet> Batches<'d, S> {
         let (start, at, state) = (open.pos, open.parser.offset(), open.parser.state().clone());
         let mut notes = Notes::new(&self.blank);
         let rest = open.run.get(start..).unwrap_or_default();
-        let cut = frame(&mut open.parser, rest, true, &mut notes);
+        let cut = frame(&mut open.parser, rest, true, TARGET, &mut notes);
         open.pos += cut.taken;
         let batch = Batch {
             block: Block::Run(Arc::clone(&open.run), start, open.pos),
@@ -531,6 +343,42 @@ impl<'d, S: Sheet> Batches<'d, S> {
         }
     }
 
+    /// Bytes of a map that come next, about as many as a batch has.
+    pub(crate) fn near(&self) -> &'d [u8] {
+        match (&self.input, &self.run) {
+            (&Input::Map(data, pos), None) => {
+                let end = pos.saturating_add(TARGET).min(self.until).min(data.len());
+                data.get(pos..end).unwrap_or_default()
+            }
+            _ => &[],
+        }
+    }
+
+    /// The same from another place of the same map on, where the parser is in this state, up to the
+    /// first record that begins at `until` or behind it. `None` where nothing is mapped.
+    pub(crate) fn from(&self, at: u64, state: State, until: u64) -> Option<Self> {
+        let Input::Map(data, _) = self.input else {
+            return None;
+        };
+        let pos = usize::try_from(at).ok()?;
+        Some(Batches {
+            input: Input::Map(data, pos),
+            parser: RdbParser::resume(state, at),
+            run: None,
+            max_spool: self.max_spool,
+            failed: None,
+            done: false,
+            map: self.map,
+            until: usize::try_from(until).unwrap_or(usize::MAX),
+            blank: self.blank.clone(),
+        })
+    }
+
+    /// True where nothing but the place and the state of the parser decides how it goes on.
+    pub(crate) fn is_between_records(&self) -> bool {
+        self.run.is_none() && self.failed.is_none() && !self.done
+    }
+
     /// For letting go of the input's pages once their records are done with.
     pub(crate) fn behind(&self) -> Behind<'d> {
         Behind::new(self.map)
@@ -547,32 +395,14 @@ impl<'d, S: Sheet> Batches<'d, S> {
     }
 }
 
-/// What is written down while a batch is framed.
-struct Notes<S> {
-    sheet: S,
-    marks: Vec<Mark>,
-}
-
-impl<S: Sheet> Notes<S> {
-    fn new(blank: &S) -> Self {
-        Notes {
-            sheet: blank.clone(),
-            marks: Vec::new(),
-        }
-    }
-
-    /// `start` is below [`TARGET`], where the last record of a batch begins at the latest.
-    #[inline(always)]
-    fn mark(&mut self, start: usize, value: Option<(RdbType, u32, u32)>) {
-        if S::MARKS {
-            let start = start as u32;
-            self.marks.push(Mark { start, value });
-        }
-    }
-}
-
-/// Frames records until there are enough for a batch, or the bytes end, or a run begins.
-fn frame<S: Sheet>(parser: &mut RdbParser, data: &[u8], eof: bool, notes: &mut Notes<S>) -> Cut {
+/// Frames records until there are `most` bytes of them, or the bytes end, or a run begins.
+fn frame<S: Sheet>(
+    parser: &mut RdbParser,
+    data: &[u8],
+    eof: bool,
+    most: usize,
+    notes: &mut Notes<S>,
+) -> Cut {
     let mut cut = Cut {
         taken: 0,
         summed: 0,
@@ -580,7 +410,7 @@ fn frame<S: Sheet>(parser: &mut RdbParser, data: &[u8], eof: bool, notes: &mut N
         needs: 0,
         failed: None,
     };
-    while !parser.state().ended() && cut.taken < TARGET {
+    while !parser.state().ended() && cut.taken < most {
         let rest = data.get(cut.taken..).unwrap_or_default();
         if rest.is_empty() && parser.in_run() {
             break;
@@ -632,6 +462,7 @@ fn frame<S: Sheet>(parser: &mut RdbParser, data: &[u8], eof: bool, notes: &mut N
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::Flow;
     use std::io::Read;
 
     /// A reader that gives a few bytes at a time.

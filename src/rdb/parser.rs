@@ -96,6 +96,30 @@ impl State {
         }
     }
 
+    /// The same in another database.
+    pub(crate) fn in_db(&self, db: u32) -> State {
+        State { db, ..self.clone() }
+    }
+
+    /// True where a record like any other comes next, which owes nothing to the one before.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.version.is_some()
+            && self.pending.is_none()
+            && !self.in_run
+            && !self.ended
+            && self.dialect != Dialect::Dragonfly
+    }
+
+    /// True where what comes next means the same in both states, but for the database of its keys.
+    pub(crate) fn reads_as(&self, other: &State) -> bool {
+        self.is_plain()
+            && other.is_plain()
+            && self.version == other.version
+            && self.dialect == other.dialect
+            && Arc::ptr_eq(&self.templates, &other.templates)
+            && self.template_bytes == other.template_bytes
+    }
+
     /// Whose additions to the format are in force.
     pub fn dialect(&self) -> Dialect {
         self.dialect

@@ -165,6 +165,16 @@ pub(crate) fn pass(input: &[u8]) -> Option<&[u8]> {
     input.get(size..)
 }
 
+/// The same among many strings of one value, which are alike: here the guess of what comes next is
+/// right as a rule, and nothing has to wait for a look-up.
+#[inline(always)]
+pub(crate) fn pass_alike(input: &[u8]) -> Option<&[u8]> {
+    match input.split_first()? {
+        (&first @ 0..0x40, rest) if !rest.is_empty() => rest.get(usize::from(first)..),
+        _ => pass(input),
+    }
+}
+
 #[inline]
 fn pass_wide(first: u8, input: &[u8]) -> Option<&[u8]> {
     if first != LZF {

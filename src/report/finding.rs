@@ -143,6 +143,15 @@ impl Findings {
         self.list.extend(other.list.into_iter().take(room));
     }
 
+    /// Puts one database in the place of another in those listed.
+    pub fn settle(&mut self, from: u32, to: u32) {
+        for finding in &mut self.list {
+            if finding.db == Some(from) {
+                finding.db = Some(to);
+            }
+        }
+    }
+
     /// Puts those listed into the order of the file.
     pub fn sort(&mut self) {
         self.list.sort_by_key(|finding| finding.start);

@@ -207,6 +207,8 @@ pub struct FixReport {
     pub files: Vec<FileFix>,
     /// Keys in doubt.
     pub keys: KeysReport,
+    /// Whether the log has transactions at all.
+    pub has_transactions: bool,
     /// Whether a manifest is made from the names of the files.
     pub rebuilt_manifest: bool,
     /// What was done, once it was.

@@ -331,6 +331,15 @@ fn plain_table() -> Table {
     table
 }
 
+/// Puts columns of numbers to the right.
+fn to_the_right(table: &mut Table, columns: &[usize]) {
+    for index in columns {
+        if let Some(column) = table.column_mut(*index) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+}
+
 /// Two spaces before the first column and between any two, none at the ends of lines.
 fn indented(table: &mut Table) -> String {
     for column in table.column_iter_mut() {
@@ -408,11 +417,7 @@ fn types(report: &CheckReport) -> Option<String> {
     if table.is_empty() {
         return None;
     }
-    for numbers in [0, 4, 5] {
-        if let Some(column) = table.column_mut(numbers) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
+    to_the_right(&mut table, &[0, 4, 5]);
     Some(indented(&mut table))
 }
 

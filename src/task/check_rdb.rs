@@ -1,26 +1,25 @@
 //! Checks a snapshot: everything that a server checks while loading, and what it should.
 
 mod deep;
+mod outcome;
 mod tally;
 mod worker;
 
-use std::collections::BTreeMap;
-
 use crate::bytes::Problem;
-use crate::encoding::crc64;
 use crate::error::{Error, Hint, Place, Result, What};
 use crate::io::ordered::{Piece, Pieces, Wanted, ordered};
 use crate::rdb::batch::Batches;
-use crate::rdb::parser::opcode;
+use crate::rdb::parser::{State, opcode};
+use crate::rdb::segments::{INHERITED, SEGMENT, Segments, Work};
 use crate::rdb::string;
 use crate::record::Checksum;
 use crate::record::target::{Target, Used};
-use crate::record::types::RdbVersion;
-use crate::report::check::{CheckReport, ChecksumState, DbTally, LoadsOn, Uses, Verdict};
-use crate::report::finding::{Finding, Findings};
+use crate::report::check::{CheckReport, ChecksumState, LoadsOn, Uses, Verdict};
+use crate::report::finding::Finding;
+use crate::task::check_rdb::outcome::Outcome;
 use crate::task::check_rdb::tally::Tally;
-use crate::task::check_rdb::worker::{AUX_LISTED, Worker};
-use crate::task::duplicates::{KeyPrint, KeysTwice, SameKey};
+use crate::task::check_rdb::worker::Worker;
+use crate::task::duplicates::{KeysTwice, SameKey};
 use crate::task::open::{self, Unrecognised};
 use crate::task::{InputPath, Run};
 
@@ -43,9 +42,9 @@ pub struct CheckOptions {
 /// Input that cannot be read or is no snapshot. Damage is a finding.
 pub fn check_rdb(input: &InputPath, options: &CheckOptions, run: &Run<'_>) -> Result<CheckReport> {
     let (origin, mut content) = open::snapshot(input, run, Unrecognised::IsSnapshot)?;
-    let mut batches =
+    let batches =
         Batches::of_content(&mut content, run.max_spool).noting(Tally::new(options.duplicates));
-    let mut report = check_batches(origin.name(), &mut batches, *options, run)?;
+    let mut report = check_batches(origin.name(), batches, *options, run, SEGMENT)?;
     report.compressed = origin.codec().map(|codec| codec.name());
     if let (Some(size), None) = (origin.content_size(), report.compressed) {
         report.size = report.size.max(size);
@@ -63,151 +62,125 @@ pub fn check_bytes(
     options: CheckOptions,
     run: &Run<'_>,
 ) -> Result<CheckReport> {
-    let mut batches = Batches::of_map(data).noting(Tally::new(options.duplicates));
-    check_batches(name, &mut batches, options, run)
+    let batches = Batches::of_map(data).noting(Tally::new(options.duplicates));
+    check_batches(name, batches, options, run, SEGMENT)
 }
 
-/// Checks what `batches` yields.
+/// Checks what `batches` yields, where several places are read at once in segments of this length.
 ///
 /// # Errors
 /// Only what keeps the check itself from working: input that cannot be read, no room to spill.
 /// Damage is a finding.
 fn check_batches(
     name: &str,
-    batches: &mut Batches<'_, Tally>,
+    batches: Batches<'_, Tally>,
     options: CheckOptions,
     run: &Run<'_>,
+    segment: u64,
 ) -> Result<CheckReport> {
-    let mut collector = Collector::new(options);
-    let mut ended = false;
     let mut behind = batches.behind();
-    {
-        let batches = &mut *batches;
-        let next = move || {
-            if ended {
-                return None;
-            }
-            match batches.next_batch() {
-                Ok(Some(batch)) => Some(Ok(batch)),
-                Ok(None) => None,
-                Err(error) => {
-                    ended = true;
-                    Some(Err(error))
-                }
-            }
-        };
+    // Which keys stand twice depends on databases, and what the first error is on the order.
+    let several = run.threads > 1 && !options.duplicates && !options.first;
+    let mut segments = Segments::new(batches, several.then_some(segment));
+    let mut collector = Collector::new(options);
+    loop {
         ordered(
             run.threads,
-            next,
+            || segments.next_part(),
             || Worker::new(options.duplicates),
-            |worker, job, _: &mut Pieces<'_>| match job {
-                Ok(batch) => worker.check(&batch),
-                Err(error) => Outcome::failed(error),
+            |worker, part, pieces: &mut Pieces<'_>| {
+                let (outcome, state) = match part.work {
+                    Work::Framed(batch, state) => (worker.check(&batch, None), Some(state)),
+                    Work::Segment(mut batches) => {
+                        let outcome = worker.check_all(&mut batches, || pieces.wanted());
+                        (outcome, Some(batches.state().clone()))
+                    }
+                    Work::Failed(error) => (Outcome::failed(error), None),
+                };
+                (part.assumed, outcome, state)
             },
             |piece| {
-                let Piece::Done(outcome) = piece else {
+                let Piece::Done((assumed, outcome, state)) = piece else {
                     return (Wanted::More, None);
                 };
-                let wanted = collector.take(outcome);
+                let wanted = collector.take(assumed, outcome, state);
                 behind.reach(collector.good_until);
                 run.progress.at(collector.good_until);
                 (wanted, None)
             },
         );
-    }
-    collector.finish(name, batches)
-}
-
-/// What one batch yields.
-#[derive(Default)]
-struct Outcome {
-    crc: u64,
-    summed: u64,
-    end: u64,
-    version: Option<RdbVersion>,
-    dbs: BTreeMap<u32, DbTally>,
-    aux: Vec<(Vec<u8>, Vec<u8>)>,
-    functions: u64,
-    module_aux: u64,
-    uses: Uses,
-    checksum: Option<Checksum>,
-    findings: Findings,
-    prints: Vec<KeyPrint>,
-    failed: Option<Error>,
-}
-
-impl Outcome {
-    fn failed(error: Error) -> Self {
-        Outcome {
-            failed: Some(error),
-            ..Outcome::default()
+        match collector.next_from() {
+            Some((at, state)) => segments.restart(at, &state),
+            None => break,
         }
     }
+    collector.finish(name, segments.batches())
 }
 
-/// Puts the batches' outcomes together, in order.
+/// Puts the parts' outcomes together, in order.
 struct Collector {
     options: CheckOptions,
-    crc: u64,
     good_until: u64,
+    /// The state there, and the database that is selected.
+    state: State,
+    db: u32,
     sum: Outcome,
     keys: KeysTwice,
-    damaged: bool,
     failed: Option<Error>,
+    /// A part began elsewhere than the one before it ended.
+    astray: bool,
 }
 
 impl Collector {
     fn new(options: CheckOptions) -> Self {
         Collector {
             options,
-            crc: 0,
             good_until: 0,
+            state: State::default(),
+            db: 0,
             sum: Outcome::default(),
             keys: KeysTwice::default(),
-            damaged: false,
             failed: None,
+            astray: false,
         }
     }
 
-    fn take(&mut self, outcome: Outcome) -> Wanted {
+    /// Takes what the next part yielded, which began where it was `assumed` to, if that had to be
+    /// assumed, and ended in this state.
+    fn take(
+        &mut self,
+        assumed: Option<(u64, State)>,
+        mut outcome: Outcome,
+        state: Option<State>,
+    ) -> Wanted {
+        if let Some((at, before)) = assumed
+            && (at != self.good_until || !before.reads_as(&self.state))
+        {
+            self.astray = true;
+            return Wanted::Nothing;
+        }
+        outcome.settle(self.db);
         let sum = &mut self.sum;
-        if let Some(error) = outcome.failed {
+        let prints = std::mem::take(&mut outcome.prints);
+        sum.append(outcome);
+        self.good_until = sum.end;
+        if let Some(state) = state {
+            if state.db() != INHERITED {
+                self.db = state.db();
+            }
+            self.state = state;
+        }
+        if let Some(error) = sum.failed.take() {
             match Finding::from_error(&error, 0) {
                 Some(finding) => {
-                    self.damaged = true;
                     sum.findings.push(finding);
+                    sum.findings.settle(INHERITED, self.db);
                 }
                 None => self.failed = Some(error),
             }
             return Wanted::Nothing;
         }
-        self.crc = crc64::combine(self.crc, outcome.crc, outcome.summed);
-        self.good_until = self.good_until.max(outcome.end);
-        sum.version = sum.version.or(outcome.version);
-        for (db, tally) in outcome.dbs {
-            let to = sum.dbs.entry(db).or_default();
-            to.keys += tally.keys;
-            to.expires += tally.expires;
-            for (form, tally) in tally.types {
-                let to = to.types.entry(form).or_default();
-                to.keys += tally.keys;
-                to.bytes += tally.bytes;
-            }
-        }
-        let room = AUX_LISTED.saturating_sub(sum.aux.len());
-        sum.aux.extend(outcome.aux.into_iter().take(room));
-        sum.functions += outcome.functions;
-        sum.module_aux += outcome.module_aux;
-        sum.uses.types.extend(outcome.uses.types);
-        sum.uses.opcodes.extend(outcome.uses.opcodes);
-        for (name, count) in outcome.uses.modules {
-            *sum.uses.modules.entry(name).or_default() += count;
-        }
-        sum.uses.highest_db = sum.uses.highest_db.max(outcome.uses.highest_db);
-        sum.uses.dragonfly |= outcome.uses.dragonfly;
-        sum.checksum = sum.checksum.or(outcome.checksum);
-        sum.findings.append(outcome.findings);
-        if let Err(error) = self.keys.add(&outcome.prints) {
+        if let Err(error) = self.keys.add(&prints) {
             self.failed = Some(error);
             return Wanted::Nothing;
         }
@@ -218,13 +191,21 @@ impl Collector {
         }
     }
 
+    /// Where reading must go on, and in what state, because what was read behind it is of no use.
+    fn next_from(&mut self) -> Option<(u64, State)> {
+        std::mem::take(&mut self.astray).then(|| (self.good_until, self.state.in_db(self.db)))
+    }
+
     fn finish(mut self, name: &str, batches: &mut Batches<'_, Tally>) -> Result<CheckReport> {
         if let Some(error) = self.failed {
             return Err(error);
         }
         let stopped = self.options.first && self.sum.findings.errors() > 0;
         let trailing = match self.sum.checksum {
-            Some(_) if !stopped && !self.options.followed => batches.count_trailing()?,
+            Some(_) if !stopped && !self.options.followed => match batches.whole() {
+                Some(whole) => (whole.len() as u64).saturating_sub(self.good_until),
+                None => batches.count_trailing()?,
+            },
             _ => 0,
         };
         let whole = batches.whole();
@@ -235,10 +216,10 @@ impl Collector {
             Some(Checksum::Absent) => ChecksumState::Absent,
             Some(Checksum::Disabled) => ChecksumState::Disabled,
             Some(Checksum::Stored(_)) if self.options.ignore_checksum => ChecksumState::Ignored,
-            Some(Checksum::Stored(stored)) if stored == self.crc => ChecksumState::Matches(stored),
+            Some(Checksum::Stored(stored)) if stored == sum.crc => ChecksumState::Matches(stored),
             Some(Checksum::Stored(stored)) => ChecksumState::Differs {
                 stored,
-                computed: self.crc,
+                computed: sum.crc,
             },
         };
         if let ChecksumState::Differs { stored, computed } = checksum {
@@ -371,3 +352,6 @@ fn key_at(whole: &[u8], at: u64) -> Option<Vec<u8>> {
         };
     }
 }
+
+#[cfg(test)]
+mod tests;

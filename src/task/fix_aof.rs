@@ -390,6 +390,7 @@ impl Mender<'_> {
                 Strategy::Skip => keys.report(),
                 Strategy::Truncate => KeysReport::default(),
             },
+            has_transactions: self.report.tally().names.contains_key("multi"),
             rebuilt_manifest: rebuilt,
             files,
             done: None,
@@ -473,12 +474,13 @@ impl Mender<'_> {
 
     /// What is left when all losses go, or when all goes from a place on.
     fn outcome(&self, scans: &[Scan], cut: Option<(usize, u64)>) -> Outcome {
+        let at_a_time = self.options.until.is_some();
         let mut outcome = Outcome::default();
         for (index, (scan, file)) in scans.iter().zip(&self.files).enumerate() {
             let size = file.map.len() as u64;
             let (kept, gone) = match cut {
                 Some((file, _)) if index > file => (0, size),
-                Some((file, at)) if index == file => (scan.kept_before, size - at),
+                Some((file, at)) if index == file => (scan.kept_by_cut(at_a_time), size - at),
                 _ => (scan.kept, scan.losses.iter().map(|l| l.end - l.start).sum()),
             };
             let places = scan.losses.iter().filter(|loss| loss.damaged > 0).count() as u64;
@@ -510,6 +512,7 @@ impl Mender<'_> {
         for (index, (scan, (report, file))) in scans.into_iter().zip(named).enumerate() {
             let size = file.map.len() as u64;
             let name = report.name.clone();
+            let kept_by_cut = scan.kept_by_cut(self.options.until.is_some());
             let unknown = scan.unknown.into_iter();
             files.push(match cut {
                 None => FileFix {
@@ -537,7 +540,7 @@ impl Mender<'_> {
                         _ => Why::Behind,
                     };
                     let commands = match index.cmp(&cut_file) {
-                        std::cmp::Ordering::Equal => scan.commands - scan.kept_before,
+                        std::cmp::Ordering::Equal => scan.commands - kept_by_cut,
                         _ => scan.commands,
                     };
                     let loss = Loss {

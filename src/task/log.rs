@@ -299,7 +299,9 @@ impl<'a> Collector<'a> {
             reader: LogReader::new(log, &names),
             log,
             offset: start as u64,
+            next: (0, *position),
             position: *position,
+            held: None,
             until: file.range.to,
             waiting: front_job(&front, *position),
         };
@@ -391,14 +393,20 @@ impl<'a> Collector<'a> {
     }
 }
 
-/// Cuts a log into jobs.
+/// Cuts a log into jobs. The last command read is held back: damage behind it may show that it is
+/// none.
 struct Cutter<'d, 'n> {
     reader: LogReader<'d, 'n, AnyServer<'n>>,
     log: &'d [u8],
     /// Of the log in its file.
     offset: u64,
-    /// Behind what was cut.
+    /// Where the next job begins, and the position there.
+    next: (usize, Position),
+    /// Behind what was read.
     position: Position,
+    /// The command that was read last, if it was no annotation: where it begins, and the position
+    /// there.
+    held: Option<(usize, Position)>,
     /// What begins here or later is not asked for.
     until: u64,
     /// Comes before anything else.
@@ -410,23 +418,50 @@ impl<'d> Cutter<'d, '_> {
         if let Some(waiting) = self.waiting.take() {
             return Some(waiting);
         }
-        let start = self.reader.offset();
-        let before = self.position;
-        let mut end = start;
+        let (start, before) = self.next;
         let mut damage = None;
-        while end - start < JOB && self.offset + (end as u64) < self.until {
+        let mut end = loop {
+            let at = self.reader.offset();
+            let known = self.held.map_or(at, |(held, _)| held);
+            if known - start >= JOB {
+                break known;
+            }
+            if self.offset + (at as u64) >= self.until {
+                self.held = None;
+                break at;
+            }
             match self.reader.next() {
-                None => break,
-                Some((_, Event::Command(command))) => self.position.command(&command),
-                Some((_, Event::Annotation(text))) => self.position.annotation(text),
+                None => {
+                    self.held = None;
+                    break at;
+                }
+                Some((at, Event::Command(command))) => {
+                    self.held = Some((at, self.position));
+                    self.position.command(&command);
+                }
+                Some((_, Event::Annotation(text))) => {
+                    self.held = None;
+                    self.position.annotation(text);
+                }
                 Some((_, Event::Damage(found))) => {
                     damage = Some(found);
-                    break;
+                    break at;
                 }
             }
-            end = self.reader.offset();
-        }
-        let damage = damage.map(|damage| self.damage(&damage));
+        };
+        let damage = damage.map(|damage| {
+            if damage.swallowed.is_some()
+                && let Some((held, position)) = self.held
+            {
+                (end, self.position) = (held, position);
+            }
+            self.held = None;
+            self.damage(&damage)
+        });
+        self.next = match (&damage, self.held) {
+            (Some(_), _) | (None, None) => (self.reader.offset(), self.position),
+            (None, Some(held)) => held,
+        };
         if start == end {
             return damage;
         }

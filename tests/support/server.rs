@@ -182,7 +182,7 @@ impl ServerKind {
 
     /// Its official checker: `what` is `rdb` or `aof`.
     #[track_caller]
-    pub(super) fn checker(self, what: &str) -> PathBuf {
+    pub(crate) fn checker(self, what: &str) -> PathBuf {
         let family = match self.family() {
             Family::Redis => "redis",
             Family::Valkey => "valkey",

@@ -455,3 +455,21 @@ fn a_file_and_what_a_fix_made_of_it_leave_a_doubt() {
         "{fault}"
     );
 }
+
+#[test]
+fn what_a_killed_change_leaves_is_told() {
+    let found = [
+        FILES,
+        &[(".redkit-aB3dEf6hIj.tmp", 7), (".redkit-notes", 1)],
+    ]
+    .concat();
+    let report = report(Some(SET), &found, None);
+    assert_eq!(
+        codes(&report),
+        [(".redkit-aB3dEf6hIj.tmp", "aof-set-temporary")]
+    );
+    assert_eq!(
+        report.problems[0].to_string(),
+        "\".redkit-aB3dEf6hIj.tmp\" is left of a change that did not end"
+    );
+}

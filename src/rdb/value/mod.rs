@@ -424,14 +424,14 @@ pub(crate) fn pass(rdb_type: RdbType, input: &[u8]) -> Option<&[u8]> {
             let (count, mut rest) = string::short_number(input)?;
             let group = if rdb_type == RdbType::HashTable { 2 } else { 1 };
             for _ in 0..count.checked_mul(group)? {
-                rest = string::pass(rest)?;
+                rest = string::pass_alike(rest)?;
             }
             Some(rest)
         }
         RdbType::ZsetBinary => {
             let (count, mut rest) = string::short_number(input)?;
             for _ in 0..count {
-                rest = string::pass(rest)?.get(8..)?;
+                rest = string::pass_alike(rest)?.get(8..)?;
             }
             Some(rest)
         }

@@ -30,6 +30,21 @@ pub(crate) fn sound(value: &RawValue<'_>, scratch: &mut Scratch) -> bool {
     .is_some()
 }
 
+/// Whether strings are certainly in order, two at once.
+pub(crate) fn sound_strings(values: [&RawValue<'_>; 2]) -> [bool; 2] {
+    match values.map(compressed) {
+        [Some(first), Some(second)] => lzf::verify_two([first, second]).map(|found| found.is_ok()),
+        _ => values.map(|value| plain_or_verified(value).is_some()),
+    }
+}
+
+fn compressed<'d>(value: &RawValue<'d>) -> Option<(&'d [u8], u64)> {
+    match string::stored(value.bytes) {
+        Ok(([], Stored::Lzf { data, len })) => Some((data, len)),
+        _ => None,
+    }
+}
+
 /// A value that is one blob and nothing behind it.
 #[inline(always)]
 fn only_blob(

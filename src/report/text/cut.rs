@@ -1,11 +1,10 @@
 //! The plan of a cut for people.
 
-use comfy_table::CellAlignment;
-
 use crate::bytes::time::rfc3339;
 use crate::report::cut::{CutPlace, CutReport, Split};
 use crate::report::text::{
     Facts, Paint, bytes, counted, findings, grouped, indented, offset, plain_table, shown,
+    to_the_right,
 };
 
 /// What goes and what stays.
@@ -98,11 +97,7 @@ fn names(report: &CutReport) -> String {
     for (name, split) in names.iter().take(NAMES_SHOWN) {
         table.add_row([shown(name), grouped(split.removed), grouped(split.kept)]);
     }
-    for numbers in [1, 2] {
-        if let Some(column) = table.column_mut(numbers) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
+    to_the_right(&mut table, &[1, 2]);
     let mut out = format!("\n{}", indented(&mut table));
     if names.len() > NAMES_SHOWN {
         let more = counted((names.len() - NAMES_SHOWN) as u64, "other");

@@ -8,7 +8,9 @@ use crate::report::text::{Facts, Paint, bytes, counted, grouped, offset, shown};
 pub fn plan(fix: &FixReport, several_files: bool, paint: Paint) -> String {
     let mut out = format!("{}\n", paint.strong("plan"));
     let mut facts = Facts::default();
-    facts.add("strategy", fix.strategy.name().to_owned());
+    if fix.outcome.lost_bytes > 0 {
+        facts.add("strategy", fix.strategy.name());
+    }
     facts.add("keeps", kept(fix.outcome));
     facts.add("removes", lost(fix.outcome));
     if let Some(other) = fix.other {
@@ -30,7 +32,7 @@ pub fn plan(fix: &FixReport, several_files: bool, paint: Paint) -> String {
     out.push_str(&facts.finish());
     for file in &fix.files {
         let name = several_files.then_some(file.name.as_str());
-        out.push_str(&of_file(file, name, paint));
+        out.push_str(&of_file(file, name, fix.has_transactions, paint));
     }
     out.push_str(&keys(&fix.keys));
     out
@@ -46,7 +48,7 @@ fn lost(outcome: Outcome) -> String {
     format!("{commands}, {}", bytes(outcome.lost_bytes))
 }
 
-fn of_file(file: &FileFix, name: Option<&str>, paint: Paint) -> String {
+fn of_file(file: &FileFix, name: Option<&str>, transactions: bool, paint: Paint) -> String {
     let mut out = String::new();
     let at = |from: u64, to: u64| format!("{} to {}", offset(from), offset(to));
     let mut line = |text: String| out.push_str(&format!("  {text}\n"));
@@ -71,7 +73,7 @@ fn of_file(file: &FileFix, name: Option<&str>, paint: Paint) -> String {
             at(run.start, run.end)
         ));
     }
-    for run in file.singles.iter().take(SHOWN) {
+    for run in file.singles.iter().filter(|_| transactions).take(SHOWN) {
         let commands = counted(run.commands, "command");
         line(format!(
             "kept by themselves: {commands} in bytes {}{of}, which may have been in a transaction",

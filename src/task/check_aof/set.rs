@@ -197,8 +197,11 @@ impl Judged<'_> {
     /// What is wrong with the set as such: its manifest, then its files by name.
     fn findings(&self, like: Like) -> Findings {
         let mut findings = Findings::default();
-        let name = self.set.listing.manifest.as_ref();
-        let name = name.map(|(name, _)| printable(name)).unwrap_or_default();
+        let listing = &self.set.listing;
+        let name = match &listing.manifest {
+            Some((name, _)) => printable(name),
+            None => format!("{}.manifest", printable(&listing.stem)),
+        };
         if let Some(Err(fault)) = self.set.manifest(dialect(like)) {
             findings.push(of_manifest(fault, name.clone()));
             if self.set.any_manifest().is_none() {
@@ -262,6 +265,6 @@ pub(crate) fn of_set(problem: &SetProblem, manifest: &str) -> Finding {
         value_type: None,
         message: problem.to_string(),
         hint: None,
-        file: Some(file.unwrap_or_else(|| manifest.to_owned())).filter(|name| !name.is_empty()),
+        file: Some(file.unwrap_or_else(|| manifest.to_owned())),
     }
 }

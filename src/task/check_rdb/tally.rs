@@ -45,6 +45,11 @@ impl Tally {
         dbs
     }
 
+    /// Keys since the database was turned to: all of them in nearly every batch.
+    pub(super) fn keys(&self) -> u64 {
+        self.keys
+    }
+
     fn add_to(&self, to: &mut DbTally) {
         to.keys += self.keys;
         to.expires += self.expires;

@@ -6,22 +6,25 @@ use std::sync::Arc;
 use crate::bytes::Problem;
 use crate::encoding::{crc64, lzf};
 use crate::error::{self, Error, ErrorKind, Hint, Place, Result, What};
+use crate::io::ordered::Wanted;
+use crate::rdb::batch::{self, Batches};
 use crate::rdb::parser::opcode;
-use crate::rdb::value::sound::sound;
+use crate::rdb::value::sound::{sound, sound_strings};
 use crate::rdb::value::{self, module};
-use crate::rdb::{Scratch, batch, string};
+use crate::rdb::{Scratch, string};
 use crate::record::types::{Dialect, RdbType};
 use crate::record::{Entry, RawValue, Record, Stored};
 use crate::report::finding::Finding;
-use crate::task::check_rdb::Outcome;
 use crate::task::check_rdb::deep::{DeepCheck, SecondLook};
+use crate::task::check_rdb::outcome::{AUX_LISTED, Outcome};
 use crate::task::check_rdb::tally::Tally;
 use crate::task::duplicates::{Fingerprinter, KeyPrint};
 
-/// AUX fields that a report lists.
-pub(super) const AUX_LISTED: usize = 64;
 /// Bytes of an AUX field that a report shows.
 const AUX_BYTES: u64 = 4096;
+
+/// Bytes of a record that are not all looked at when it is framed.
+const LARGE_RECORD: u64 = 512;
 
 type Batch<'d> = batch::Batch<'d, Tally>;
 
@@ -30,6 +33,8 @@ pub(super) struct Worker {
     scratch: Scratch,
     checker: DeepCheck,
     prints: Option<(Fingerprinter, Fingerprinter)>,
+    /// Records were large in what was framed last.
+    sparse: bool,
 }
 
 impl Worker {
@@ -38,14 +43,50 @@ impl Worker {
             scratch: Scratch::default(),
             checker: DeepCheck::default(),
             prints: duplicates.then(shared_fingerprinters),
+            sparse: false,
         }
     }
 
-    pub(super) fn check(&mut self, batch: &Batch<'_>) -> Outcome {
+    /// Frames and checks all of some batches, as long as it is `wanted`.
+    pub(super) fn check_all(
+        &mut self,
+        batches: &mut Batches<'_, Tally>,
+        wanted: impl Fn() -> Wanted,
+    ) -> Outcome {
+        let mut all = Outcome::default();
+        while wanted() == Wanted::More {
+            // Few large records are summed before they are framed: a pass from end to end brings
+            // them close faster than steps from record to record. Among many small ones framing
+            // itself is such a pass.
+            let near = match self.sparse {
+                true => batches.near(),
+                false => &[],
+            };
+            let crc = crc64::checksum(near);
+            match batches.next_batch() {
+                Ok(Some(batch)) => {
+                    self.sparse = batch.sheet.keys() * LARGE_RECORD < batch.block.len() as u64;
+                    all.append(self.check(&batch, Some((near.len(), crc))));
+                }
+                Ok(None) => break,
+                Err(error) => all.append(Outcome::failed(error)),
+            }
+            if all.failed.is_some() {
+                break;
+            }
+        }
+        all
+    }
+
+    /// Checks the records of one batch, of whose first bytes the checksum may be known.
+    pub(super) fn check(&mut self, batch: &Batch<'_>, near: Option<(usize, u64)>) -> Outcome {
         let bytes: &[u8] = &batch.block;
         let summed = bytes.get(..batch.summed).unwrap_or_default();
         let outcome = Outcome {
-            crc: crc64::checksum(summed),
+            crc: match near.and_then(|(len, crc)| Some((crc, summed.get(len..)?))) {
+                Some((crc, rest)) => crc64::continued(crc, rest),
+                None => crc64::checksum(summed),
+            },
             summed: summed.len() as u64,
             end: match batch.run {
                 None => batch.at + bytes.len() as u64,
@@ -59,7 +100,13 @@ impl Worker {
             worker: self,
             batch,
         };
-        let result = batch.visit(&mut pass, Pass::value, Pass::key, Pass::other);
+        let result = batch.visit(
+            &mut pass,
+            Pass::value,
+            |_, values| sound_strings(values),
+            Pass::key,
+            Pass::other,
+        );
         let mut outcome = pass.outcome;
         outcome.dbs = batch.sheet.dbs();
         outcome.uses.types.extend(
@@ -207,16 +254,16 @@ impl Pass<'_, '_, '_> {
         self.worker.entry(self.batch, &entry, &mut self.outcome)
     }
 
-    fn other(&mut self, record: &Record<'_>) -> Result<()> {
+    fn other(&mut self, record: &Record<'_>, at: u64) -> Result<()> {
         let outcome = &mut self.outcome;
         match record {
             Record::Header(version) => outcome.version = Some(*version),
             Record::SelectDb(db) => outcome.uses.highest_db = outcome.uses.highest_db.max(*db),
-            Record::Aux { name, value } => aux(name, value, self.batch, outcome),
+            Record::Aux { name, value } => aux(name, value, at, self.batch, outcome),
             Record::Function(source) => {
                 outcome.functions += 1;
                 outcome.uses.opcodes.insert(opcode::FUNCTION2);
-                stored(source, self.batch, What::Function, outcome);
+                stored(source, at, self.batch, What::Function, outcome);
             }
             Record::ModuleAux { id, .. } => {
                 outcome.module_aux += 1;
@@ -275,20 +322,18 @@ fn name(_: &Batch<'_>, entry: &Entry<'_>, error: Error) -> Error {
     }
 }
 
-fn stored(text: &Stored<'_>, batch: &Batch<'_>, what: What, outcome: &mut Outcome) {
+fn stored(text: &Stored<'_>, at: u64, batch: &Batch<'_>, what: What, outcome: &mut Outcome) {
     if let Stored::Lzf { data, len } = *text
         && let Err(problem) = lzf::verify(data, len)
     {
-        let error = Error::bytes(problem, batch.place(Place::at(batch.at)), what);
-        outcome
-            .findings
-            .push_all(Finding::from_error(&error, batch.at));
+        let error = Error::bytes(problem, batch.place(Place::at(at)), what);
+        outcome.findings.push_all(Finding::from_error(&error, at));
     }
 }
 
-fn aux(name: &Stored<'_>, value: &Stored<'_>, batch: &Batch<'_>, outcome: &mut Outcome) {
-    stored(name, batch, What::Aux, outcome);
-    stored(value, batch, What::Aux, outcome);
+fn aux(name: &Stored<'_>, value: &Stored<'_>, at: u64, batch: &Batch<'_>, outcome: &mut Outcome) {
+    stored(name, at, batch, What::Aux, outcome);
+    stored(value, at, batch, What::Aux, outcome);
     if outcome.aux.len() < AUX_LISTED
         && name.len() <= AUX_BYTES
         && value.len() <= AUX_BYTES

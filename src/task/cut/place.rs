@@ -7,6 +7,7 @@ use crate::error::{Hint, Result, printable};
 use crate::record::Flow;
 use crate::report::cut::CutPlace;
 use crate::task::Run;
+use crate::task::cut::plan::short;
 use crate::task::cut::walk::{Item, Walk};
 use crate::task::cut::{Cut, refused};
 use crate::task::place::FileOffset;
@@ -161,7 +162,7 @@ fn time_place(walk: &Walk, time: i64, run: &Run<'_>) -> Result<(usize, CutPlace)
 
 fn here(walk: &Walk, item: &Item<'_, '_>) -> (usize, CutPlace) {
     let what = match item.event {
-        Event::Command(command) => printable(command.name()),
+        Event::Command(command) => short(command.name()),
         Event::Annotation(text) => format!("#{}", printable(text)),
         Event::Damage(_) => "damage".to_owned(),
     };

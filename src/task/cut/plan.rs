@@ -22,6 +22,8 @@ use crate::task::{InputPath, Run};
 
 /// Names that no server knows are counted apart up to so many.
 const NAMES_LISTED: usize = 1000;
+/// Arguments among which keys are looked for: servers take about a million from a client.
+const MOST_ARGUMENTS: usize = 1 << 22;
 
 pub(super) fn plan(input: &InputPath, cut: &Cut, run: &Run<'_>) -> Result<Cutting> {
     let walk = Walk::of(input, run)?;
@@ -46,13 +48,10 @@ pub(super) fn plan(input: &InputPath, cut: &Cut, run: &Run<'_>) -> Result<Cuttin
         );
     }
     let last = place.as_ref().map(|(file, _)| *file);
-    let plan = tally.plan(&walk, last, run)?;
+    let plan = tally.plan(&walk, last)?;
     let report = tally.report(&walk, place.map(|(_, place)| place), last);
-    // What is no plain file cannot be read again.
-    let content = walk
-        .files
-        .into_only()
-        .filter(|log| FilePlan::of(&log.origin).is_none());
+    let is_plain = walk.about.iter().all(|about| about.is_plain);
+    let content = walk.files.into_only().filter(|_| !is_plain);
     Ok(Cutting {
         report,
         plan,
@@ -209,7 +208,30 @@ impl Picks {
             }
         }
     }
+
+    /// Ends where more arguments would have to be held than anybody can have meant.
+    fn check(&self, item: &Item<'_, '_>, command: &Command<'_>) -> Result<()> {
+        match self {
+            Picks::Matching(_) if command.argc() > MOST_ARGUMENTS => Err(Error::limit(format!(
+                "the command at {} has {} arguments: too many to look for keys in",
+                item.at,
+                command.argc()
+            ))),
+            _ => Ok(()),
+        }
+    }
 }
+
+/// A name for people, be it ever so long.
+pub(super) fn short(name: &[u8]) -> String {
+    match name.get(..LONGEST_NAME) {
+        Some(front) if front.len() < name.len() => printable(front) + "\u{2026}",
+        _ => printable(name),
+    }
+}
+
+/// Bytes of a command's name that are shown.
+const LONGEST_NAME: usize = 60;
 
 /// Room for the positions of keys.
 #[derive(Default)]
@@ -292,6 +314,7 @@ impl Tally {
                 return Ok(Flow::Continue);
             }
         };
+        picks.check(item, command)?;
         let kind = bracket(command);
         // What holds others together stays, whatever its keys.
         let is_frame = kind.is_some() || command.is("select");
@@ -320,7 +343,7 @@ impl Tally {
             split.add(goes, 1);
             return;
         }
-        let mut name = printable(command.name());
+        let mut name = short(command.name());
         if self.unknown.len() >= NAMES_LISTED && !self.unknown.contains_key(&name) {
             name = "(others)".to_owned();
         }
@@ -371,16 +394,11 @@ impl Tally {
     }
 
     /// `last` is the last file that stays.
-    fn plan(&self, walk: &Walk, last: Option<usize>, run: &Run<'_>) -> Result<Plan> {
+    fn plan(&self, walk: &Walk, last: Option<usize>) -> Result<Plan> {
         let stay = last.map_or(walk.about.len(), |last| last + 1);
         let mut files = Vec::new();
-        for (index, (about, goes)) in walk.about.iter().zip(&self.goes).take(stay).enumerate() {
-            let Some(file) = walk.files.get(index, run)? else {
-                return Err(refused(format!("{} is gone", about.name)));
-            };
-            let plan = FilePlan::of(&file.origin);
-            let mut plan = plan.unwrap_or_else(|| FilePlan::new(&about.name, about.size));
-            plan.size = about.size;
+        for (about, goes) in walk.about.iter().zip(&self.goes).take(stay) {
+            let mut plan = about.plan.clone();
             plan.removed.clone_from(goes);
             files.push(plan);
         }

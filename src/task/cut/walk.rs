@@ -10,6 +10,7 @@ use crate::report::{Finding, Findings};
 use crate::task::check_aof::{AnyServer, begins_with_snapshot};
 use crate::task::front::Front;
 use crate::task::log_files::LogFiles;
+use crate::task::mend::FilePlan;
 use crate::task::{InputPath, Run};
 
 /// Bytes between two words on how far a file is read.
@@ -34,6 +35,10 @@ pub(super) struct About {
     pub(super) start: u64,
     /// `resp`, or the magic of the snapshot that it begins with.
     pub(super) format: String,
+    /// Nothing changes yet: what the file was when it was first looked at.
+    pub(super) plan: FilePlan,
+    /// Whether it can be read again.
+    pub(super) is_plain: bool,
 }
 
 impl About {
@@ -69,11 +74,13 @@ impl Walk {
         for index in 0..walk.files.count() {
             let name = walk.files.name(index);
             let (mut size, mut start, mut format) = (0, 0, "resp".to_owned());
+            let mut plan = None;
             if let Some(file) = walk.files.get(index, run)? {
                 let mut behind = Behind::new(Some(&file.map));
                 let reached = |at| behind.reach(at);
                 let front = Front::of(&file.map, &AnyServer::default(), reached)?;
                 size = file.map.len() as u64;
+                plan = FilePlan::of(&file.origin);
                 start = front.len(&file.map) as u64;
                 if begins_with_snapshot(&file.map) {
                     format = printable(file.map.get(..MAGIC).unwrap_or_default());
@@ -84,6 +91,11 @@ impl Walk {
                 }
             }
             walk.about.push(About {
+                is_plain: plan.is_some(),
+                plan: FilePlan {
+                    size,
+                    ..plan.unwrap_or_else(|| FilePlan::new(&name, size))
+                },
                 name,
                 size,
                 start,
@@ -111,35 +123,56 @@ impl Walk {
             let start = usize::try_from(about.start).unwrap_or(usize::MAX);
             let mut reader = LogReader::new(file.map.get(start..).unwrap_or_default(), &names);
             let (mut multi, mut told) = (None, 0);
-            while let Some((at, event)) = reader.next() {
-                let at = about.start + at as u64;
+            // The last command is held back: damage behind it may show that it is none.
+            let mut held: Option<Held<'_>> = None;
+            loop {
+                let next = reader.next();
+                if let Some(held) = held.take()
+                    && !matches!(&next, Some((_, Event::Damage(damage))) if damage.swallowed.is_some())
+                {
+                    let item = held.item(index);
+                    if each(&item)? == Flow::Stop {
+                        return Ok(());
+                    }
+                    if let Event::Command(command) = &held.event {
+                        position.command(command);
+                        match bracket(command) {
+                            Some(Bracket::Multi) => multi = multi.or(Some(held.at)),
+                            Some(Bracket::Exec) => multi = None,
+                            None => {}
+                        }
+                    }
+                }
+                let Some((at, event)) = next else {
+                    break;
+                };
+                let at = match &event {
+                    Event::Damage(damage) => about.start + damage.start as u64,
+                    _ => about.start + at as u64,
+                };
                 if at >= told + TELL_EVERY {
                     told = at;
                     behind.reach(at);
                     run.progress.at(done + at);
                 }
-                let item = Item {
-                    file: index,
+                let now = Held {
                     at,
                     end: about.start + reader.offset() as u64,
                     position,
                     multi,
-                    event: &event,
+                    event,
                 };
-                if each(&item)? == Flow::Stop {
+                if matches!(now.event, Event::Command(_)) {
+                    held = Some(now);
+                    continue;
+                }
+                if each(&now.item(index))? == Flow::Stop {
                     return Ok(());
                 }
-                match &event {
-                    Event::Command(command) => {
-                        position.command(command);
-                        match bracket(command) {
-                            Some(Bracket::Multi) => multi = multi.or(Some(at)),
-                            Some(Bracket::Exec) => multi = None,
-                            None => {}
-                        }
-                    }
+                match &now.event {
                     Event::Annotation(text) => position.annotation(text),
                     Event::Damage(_) => multi = None,
+                    Event::Command(_) => {}
                 }
             }
             done += about.size;
@@ -165,6 +198,28 @@ impl Walk {
                 .set()
                 .and_then(|_| Some(self.about.get(item.file)?.name.clone())),
             ..Finding::at(damage.problem, Place::at(at))
+        }
+    }
+}
+
+/// What was read, and what was known before it.
+struct Held<'d> {
+    at: u64,
+    end: u64,
+    position: Position,
+    multi: Option<u64>,
+    event: Event<'d>,
+}
+
+impl<'d> Held<'d> {
+    fn item(&self, file: usize) -> Item<'_, 'd> {
+        Item {
+            file,
+            at: self.at,
+            end: self.end,
+            position: self.position,
+            multi: self.multi,
+            event: &self.event,
         }
     }
 }

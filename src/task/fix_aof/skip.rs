@@ -59,6 +59,8 @@ pub(super) struct Scan {
     pub(super) gave_up: bool,
     /// The first time annotation above the asked one, outside a transaction.
     pub(super) later: Option<u64>,
+    /// Commands that stay and stand before that.
+    pub(super) kept_before_later: u64,
     /// True where a time annotation at or below the asked one stands before it.
     pub(super) earlier: bool,
 }
@@ -93,6 +95,16 @@ pub(super) struct Pass<'a> {
     /// Index of the doubt that the next SELECT ends.
     doubt: Option<usize>,
     until: Option<u64>,
+}
+
+impl Scan {
+    /// Commands that stay where the file is cut: at the first loss, or at a time.
+    pub(super) fn kept_by_cut(&self, at_a_time: bool) -> u64 {
+        match at_a_time {
+            true => self.kept_before_later,
+            false => self.kept_before,
+        }
+    }
 }
 
 impl<'a> Pass<'a> {
@@ -267,7 +279,10 @@ impl<'a> Pass<'a> {
             && self.scan.later.is_none()
         {
             match time > until {
-                true => self.scan.later = Some(self.open.map_or(at, |open| open.start)),
+                true => {
+                    self.scan.later = Some(self.open.map_or(at, |open| open.start));
+                    self.scan.kept_before_later = self.scan.kept;
+                }
                 false => self.scan.earlier = true,
             }
         }

@@ -20,6 +20,9 @@ pub(super) struct Job<'d> {
     pub(super) damage: Option<(&'static str, Finding)>,
 }
 
+/// Arguments among which keys are looked for: servers take about a million from a client.
+const MOST_ARGUMENTS: usize = 1 << 22;
+
 pub(super) struct Worker<'o> {
     options: &'o LogOptions,
     picks: &'o Picks<'o>,
@@ -143,7 +146,8 @@ impl<'o> Worker<'o> {
         {
             return false;
         }
-        if self.picks.keys.is_empty() {
+        // What has more arguments than anybody can hold is better listed than not.
+        if self.picks.keys.is_empty() || command.argc() > MOST_ARGUMENTS {
             return true;
         }
         args.clear();

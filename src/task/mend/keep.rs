@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 
 use crate::encoding::crc64::Crc64;
 use crate::error::{Error, ErrorKind, Hint, Result};
-use crate::io::draft::{Draft, folder_of, sync_folder};
+use crate::io::draft::{Draft, folder_of, sync_all, sync_folder};
 use crate::report::json_report::removed::{FileChange, Index, Piece};
 use crate::task::mend::applied::{KeptPiece, Lost};
-use crate::task::mend::plan::Keep;
+use crate::task::mend::plan::{Keep, Removed};
 use crate::task::mend::source::{Opened, Told};
 
 /// New files that go again unless what they were made for is done.
@@ -114,23 +114,8 @@ pub(super) fn keep_removed(
         let folder = keep.quarantine.as_deref();
         let folder = folder.unwrap_or_else(|| folder_of(&file.path));
         let mut pieces = Vec::new();
-        for removed in &file.plan.removed {
-            let range = removed.start..removed.end;
-            let crc64 = keep_piece(file, removed.start, removed.end, folder, &mut kept, told)?;
-            let path = kept
-                .pieces
-                .last()
-                .map_or(Path::new(""), |piece| &piece.path);
-            pieces.push(Piece {
-                range,
-                why: removed.why,
-                name: path
-                    .file_name()
-                    .unwrap_or_default()
-                    .as_encoded_bytes()
-                    .to_vec(),
-                crc64,
-            });
+        for some in file.plan.removed.chunks(TOGETHER) {
+            pieces.extend(keep_pieces(file, some, folder, &mut kept, told)?);
         }
         if keep.quarantine.is_none() && !pieces.is_empty() {
             sync_folder(folder).map_err(|error| cannot_keep(folder, error))?;
@@ -167,43 +152,59 @@ pub(super) fn keep_removed(
     Ok(kept)
 }
 
-/// Keeps one region under its own name, and gives its checksum.
-fn keep_piece(
+/// Keeps some regions, each under its own name.
+fn keep_pieces(
     file: &Opened<'_>,
-    start: u64,
-    end: u64,
+    regions: &[Removed],
     folder: &Path,
     kept: &mut Kept,
     told: &mut Told<'_>,
-) -> Result<u64> {
+) -> Result<Vec<Piece>> {
     let failed = |error| cannot_keep(folder, error);
-    // What is removed is nobody's to read who could not read the file.
-    let draft = Draft::new(folder, true).map_err(failed)?;
-    let what = draft.carry_over(&file.path, &file.metadata);
-    let mut sum = Crc64::new();
-    let read = told.copier.copy(&file.file, start..end, |bytes| {
-        draft.file().write_all(bytes).map_err(failed)?;
-        sum.update(bytes);
-        told.done += bytes.len() as u64;
-        told.progress.at(told.done);
-        Ok(())
-    });
-    read.map_err(|error| file.named(error))?;
-    draft.sync().map_err(failed)?;
-    let mut name = file.path.file_name().unwrap_or_default().to_os_string();
-    name.push(format!(".removed-{start}"));
-    let path = kept.laid.lay(draft, folder, &name).map_err(failed)?;
-    if !what.is_empty() {
-        let path = path.clone();
-        kept.lost.push(Lost { path, what });
+    let mut drafts = Vec::new();
+    for region in regions {
+        // What is removed is nobody's to read who could not read the file.
+        let draft = Draft::new(folder, true).map_err(failed)?;
+        let what = draft.carry_over(&file.path, &file.metadata);
+        let mut sum = Crc64::new();
+        let range = region.start..region.end;
+        let read = told.copier.copy(&file.file, range, |bytes| {
+            draft.file().write_all(bytes).map_err(failed)?;
+            sum.update(bytes);
+            told.done += bytes.len() as u64;
+            told.progress.at(told.done);
+            Ok(())
+        });
+        read.map_err(|error| file.named(error))?;
+        drafts.push((draft, what, sum.value()));
     }
-    kept.pieces.push(KeptPiece {
-        file: file.path.clone(),
-        start,
-        end,
-        path,
-    });
-    Ok(sum.value())
+    sync_all(drafts.iter().map(|(draft, ..)| draft.file())).map_err(failed)?;
+    let own = file.path.file_name().unwrap_or_default();
+    let mut pieces = Vec::new();
+    for ((draft, what, crc64), region) in drafts.into_iter().zip(regions) {
+        let Removed { start, end, why } = *region;
+        let mut name = own.to_os_string();
+        name.push(format!(".removed-{start}"));
+        let path = kept.laid.lay(draft, folder, &name).map_err(failed)?;
+        let name = path.file_name().unwrap_or_default();
+        pieces.push(Piece {
+            range: start..end,
+            why,
+            name: name.as_encoded_bytes().to_vec(),
+            crc64,
+        });
+        if !what.is_empty() {
+            let path = path.clone();
+            kept.lost.push(Lost { path, what });
+        }
+        kept.pieces.push(KeptPiece {
+            file: file.path.clone(),
+            start,
+            end,
+            path,
+        });
+    }
+    Ok(pieces)
 }
 
 /// Makes a folder where there is none, and those that it stands in, their names synced.
@@ -245,3 +246,6 @@ fn cannot_keep(folder: &Path, error: io::Error) -> Error {
 
 /// Names tried before it is given up.
 const MOST: u32 = 1_000_000;
+
+/// Pieces that are made sure of at a time.
+const TOGETHER: usize = 32;

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use crate::aof::manifest::Manifest;
+use crate::aof::manifest::{FileEntry, Manifest};
 use crate::error::{Error, Result};
 use crate::io::source::{Identity, Origin};
 
@@ -292,6 +292,18 @@ impl SetPlan {
         let name = self.manifest_name.as_slice();
         if name.is_empty() || name == b"." || name == b".." || name.contains(&b'/') {
             return Err(broken("the name of the manifest is none"));
+        }
+        let is_of = |(file, entry): (&FilePlan, &FileEntry)| {
+            let name = file.path.file_name().unwrap_or_default();
+            name.as_encoded_bytes() == entry.name
+        };
+        if !self
+            .files
+            .iter()
+            .zip(self.manifest.in_load_order())
+            .all(is_of)
+        {
+            return Err(broken("a file is not the one that the manifest names"));
         }
         self.files.iter().try_for_each(FilePlan::check)
     }
