@@ -96,10 +96,25 @@ fn forms_at_the_edge_are_judged_as_servers_judge_them() {
         b"*1\r\n$5\r\nMULTI\r\n*2\r\n$4\r\nINCR\r\n$1\r\na\r\n\0\0",
         b"*2\r\n$3\r\nSET\r\n$1\r\na\r\n",
         b"*2\r\n$7\r\nHPERSIST\r\n$1\r\na\r\n",
+        b"*2\r\n$-4\r\nINCR\r\n$1\r\na\r\n",
+        b"*1\r\n$6\r\nXGROUP\r\n",
+        b"*1\r\n$7\r\nDISCARD\r\n",
+        b"*1\r\n$5\r\nMULTI\r\n*1\r\n$7\r\nDISCARD\r\n",
+        b"*1\r\n$5\r\nMULTI\r\n*1\r\n$7\r\nDISCARD\r\n*1\r\n$4\r\nEXEC\r\n",
+        b"*\0",
     ];
     each_server(|kind| {
         for tail in tails {
             agree(kind, &[sound(kind).as_slice(), tail].concat());
+        }
+        // Zeros behind a torn header: from a number on that differs they are no end of the file.
+        for torn in ["*", "*1", "*1\r\n$", "*1\r\n$4"] {
+            for zeros in [
+                20, 122, 125, 126, 127, 128, 130, 1018, 1021, 1022, 1023, 1024, 1026,
+            ] {
+                let tail = [torn.as_bytes(), &vec![0; zeros]].concat();
+                agree(kind, &[sound(kind).as_slice(), &tail].concat());
+            }
         }
     });
 }

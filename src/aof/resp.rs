@@ -177,8 +177,15 @@ pub fn is_bad_format_to_old(input: &[u8]) -> bool {
         // It has not seen the end of the file.
         [b'*', 0, ..] => input.len() >= LONGEST_OLD_LINE,
         [b'*', rest @ ..] => {
-            let read = lax(input, rest, LONGEST_OLD_LINE, &mut 0);
-            matches!(read, Err(nom::Err::Error(_) | nom::Err::Failure(_)))
+            match lax(input, rest, LONGEST_OLD_LINE, &mut 0) {
+                Err(nom::Err::Incomplete(_)) => false,
+                Err(nom::Err::Error(_) | nom::Err::Failure(_)) => true,
+                // The rest of a long line became an argument, and what stands behind it is no command.
+                Ok((rest, command)) => {
+                    let name = command.name();
+                    !rest.is_empty() || name.is_empty() || name.contains(&0)
+                }
+            }
         }
         _ => false,
     }
@@ -484,6 +491,27 @@ mod tests {
         assert_eq!(problem(b"*1\r\n$-1\r\n"), Problem::AofLength { found: -1 });
     }
 
+    /// Seen on Redis 6.2.5, which is started on a log that ends so.
+    #[test]
+    fn zeros_behind_a_torn_header_are_a_bad_format_to_old_servers_where_they_are_many() {
+        for (torn, most) in [
+            (&b"*"[..], 125),
+            (b"*1", 125),
+            (b"*1\r\n$", 127),
+            (b"*1\r\n$4", 130),
+        ] {
+            for zeros in [0, 20, most, most + 1, most + 9] {
+                let input = [torn, &vec![0; zeros]].concat();
+                assert_eq!(
+                    is_bad_format_to_old(&input),
+                    zeros > most,
+                    "{} and {zeros} zeros",
+                    torn.escape_ascii()
+                );
+            }
+        }
+    }
+
     #[test]
     fn annotations_are_lines_and_some_are_times() {
         let Ok((rest, Item::Annotation(text))) = item(b"#TS:1795229996\r\n*1") else {
@@ -516,6 +544,7 @@ mod tests {
     fn the_end_of_a_log_is_judged_as_the_loader_judges_it() {
         assert_eq!(at_end(b"#TS:12"), Ending::Annotation);
         assert_eq!(at_end(b"*"), Ending::Cut);
+        assert_eq!(at_end(b"*\0\0\0"), Ending::Cut);
         assert_eq!(at_end(b"*3"), Ending::Cut);
         assert_eq!(
             at_end(b"*0"),

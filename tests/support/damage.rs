@@ -136,9 +136,11 @@ pub(crate) fn starts(log: &[u8]) -> Vec<usize> {
 /// The number behind the first byte of a line, and the line's length.
 fn line(log: &[u8], at: usize) -> (usize, usize) {
     let len = log[at..].iter().position(|&b| b == b'\n').expect("a line") + 1;
-    let text = &log[at + 1..at + len - 2];
-    let number = std::str::from_utf8(text).ok();
-    (number.and_then(|n| n.parse().ok()).unwrap_or(0), len)
+    let digits = log[at + 1..]
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit());
+    let number = digits.fold(0, |n, byte| n * 10 + usize::from(byte - b'0'));
+    (number, len)
 }
 
 fn whole(log: &[u8], start: usize) -> usize {
