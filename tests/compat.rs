@@ -24,13 +24,16 @@ use support::server::{Server, ServerKind};
 use support::{TempFolder, count, dataset};
 use tool::{Held, comparable, files, hold, ours, theirs};
 
+/// Names and bytes.
+type Files = Vec<(String, Vec<u8>)>;
+
 /// The files of one server: its logs, snapshots and sets.
 struct Written {
     kind: ServerKind,
     /// Logs of a few commands, transactions among them.
     logs: Vec<Vec<u8>>,
     /// The folder of a set, if it writes one: names and bytes.
-    set: Vec<(String, Vec<u8>)>,
+    set: Files,
     snapshots: Vec<Vec<u8>>,
 }
 
@@ -136,7 +139,7 @@ fn log_of(kind: ServerKind, preamble: &'static str, large: bool) -> Vec<u8> {
 }
 
 /// What a rewrite leaves: a set, or a log with a snapshot in front.
-fn rewritten(kind: ServerKind) -> (Vec<(String, Vec<u8>)>, Option<Vec<u8>>) {
+fn rewritten(kind: ServerKind) -> (Files, Option<Vec<u8>>) {
     let server = Server::start(kind, &options(kind, "yes"));
     fill(&server, kind);
     cmd!(server.client(), "BGREWRITEAOF").text();
@@ -457,7 +460,7 @@ fn sets_are_told_and_fixed_as_the_tools_do() {
     }
 }
 
-fn damage_set(set: &mut Vec<(String, Vec<u8>)>, random: &mut Random) {
+fn damage_set(set: &mut Files, random: &mut Random) {
     let at = random.below(set.len());
     match random.below(6) {
         0 => drop(set.remove(at)),
