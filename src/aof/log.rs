@@ -103,10 +103,14 @@ impl<'d, 'n, N: Names + ?Sized> LogReader<'d, 'n, N> {
         }
     }
 
-    /// The same, from a place where a command is known to begin.
-    pub fn from(log: &'d [u8], at: usize, names: &'n N) -> Self {
+    /// The same, from a place where a command is known to begin, behind the last command before it.
+    pub fn from(log: &'d [u8], at: usize, last: (usize, usize), names: &'n N) -> Self {
+        let (start, end) = last;
+        let command = log.get(start..end).map(resp::item);
         LogReader {
             at: at.min(log.len()),
+            last,
+            lax: matches!(command, Some(Ok((_, Item::Command(command)))) if command.is_lax()),
             ..LogReader::new(log, names)
         }
     }
@@ -154,17 +158,22 @@ impl<'d, 'n, N: Names + ?Sized> LogReader<'d, 'n, N> {
         }
     }
 
-    /// True where what was taken for a command is none, since a length in it was damaged.
-    fn is_none(&mut self, from: usize, until: usize) -> bool {
-        let bytes = self.log.get(from..until).unwrap_or_default();
-        match resp::item(bytes) {
-            // A bracket has no room for bytes of others.
-            Ok((_, Item::Command(command))) if command.is("multi") || command.is("exec") => false,
-            _ if self.lax => true,
-            _ => self
-                .resync
-                .is_crossed(self.log, from + 1, until, self.names),
-        }
+    /// True where commands begin inside the last one and go on behind it: a length in it was damaged,
+    /// and it took bytes that are not its own.
+    fn is_crossed(&mut self, from: usize, until: usize) -> bool {
+        let names = self.names;
+        self.resync.is_crossed(self.log, from + 1, until, names)
+    }
+
+    /// True where the last command, right before damage, is not in the form that servers write: it is
+    /// part of the damage. A bracket has no room for bytes of others.
+    fn is_odd(&self) -> bool {
+        let (start, end) = self.last;
+        let is_bracket = match self.log.get(start..end).map(resp::item) {
+            Some(Ok((_, Item::Command(command)))) => command.is("multi") || command.is("exec"),
+            _ => false,
+        };
+        self.lax && !is_bracket
     }
 
     #[cold]
@@ -190,10 +199,14 @@ impl<'d, 'n, N: Names + ?Sized> LogReader<'d, 'n, N> {
             },
         };
         let (last, last_end) = self.last;
-        let swallowed = (last_end == failed && last < failed && self.is_none(last, failed))
-            .then_some((last, failed));
+        let is_last = last_end == failed && last < failed;
+        let crossed = is_last && self.is_crossed(last, failed);
+        let swallowed = (crossed || (is_last && self.is_odd())).then_some((last, failed));
         let start = swallowed.map_or(failed, |(start, _)| start);
-        let resumed = self.resync.next_chain(self.log, start + 1, self.names);
+        // Commands inside the last one count only where they show that it is none: else they may be a
+        // log that is its value.
+        let from = if crossed { start + 1 } else { failed + 1 };
+        let resumed = self.resync.next_chain(self.log, from, self.names);
         let end = resumed.map_or(self.log.len(), |resumed| resumed.at);
         self.at = end;
         let cause = match (resumed, problem) {
@@ -213,7 +226,10 @@ impl<'d, 'n, N: Names + ?Sized> LogReader<'d, 'n, N> {
             old_format: matches!(problem, Problem::AofCut { .. })
                 && resp::is_bad_format_to_old(rest),
             embedded: resumed.is_some_and(|resumed| resumed.embedded),
-            ambiguous: resumed.is_some_and(|resumed| resumed.ambiguous),
+            ambiguous: match resumed {
+                Some(resumed) => resumed.ambiguous,
+                None => self.resync.tail_in_doubt(),
+            },
         })
     }
 }

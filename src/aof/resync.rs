@@ -54,6 +54,8 @@ pub struct Resumed {
 #[derive(Debug)]
 pub struct Resync {
     patience: u64,
+    /// What follows the last damage was taken for the rest of a value, and could be commands.
+    tail_in_doubt: bool,
 }
 
 impl Resync {
@@ -61,12 +63,19 @@ impl Resync {
     pub fn new(len: usize) -> Self {
         Resync {
             patience: PATIENCE.saturating_mul(len as u64).max(1 << 20),
+            tail_in_doubt: false,
         }
     }
 
     /// True when the effort is spent: what was not found then may be there all the same.
     pub fn is_exhausted(&self) -> bool {
         self.patience == 0
+    }
+
+    /// True where nothing was found because a log inside a value runs to the end: those could be
+    /// commands as well, if the value's length was damaged.
+    pub fn tail_in_doubt(&self) -> bool {
+        self.tail_in_doubt
     }
 
     /// The start of the next chain at or behind `from`, `None` without one.
@@ -91,6 +100,10 @@ impl Resync {
                 continue;
             }
             let value_end = self.value_end(log, from, at, names);
+            if value_end.is_none() && runs_out(log, from, at) {
+                self.tail_in_doubt = true;
+                return None;
+            }
             return Some(Resumed {
                 at: value_end.map_or(at, |(end, _)| end),
                 embedded: embedded || value_end.is_some(),
@@ -275,6 +288,15 @@ fn length_before(bytes: &[u8]) -> Option<&[u8]> {
     (alone && !digits.is_empty() && lost <= LOST_DIGITS).then_some(digits)
 }
 
+/// True where a value begins at `at` that the end of the log cuts short.
+fn runs_out(log: &[u8], from: usize, at: usize) -> bool {
+    let length = log
+        .get(from..at)
+        .and_then(length_before)
+        .and_then(|digits| std::str::from_utf8(digits).ok()?.parse::<usize>().ok());
+    length.is_some_and(|length| length > log.len() - at)
+}
+
 /// Digits of a length that may be lost: with more of them, nearly any would do.
 const LOST_DIGITS: usize = 2;
 
@@ -407,6 +429,20 @@ pub(crate) mod tests {
         let head = "*9\r\n$3\r\nSET\r\n$1\r\nk\r\n$61\r\n";
         let broken = [head.as_bytes(), &inner, &outer].concat();
         assert_eq!(next(&broken, 1).map(|r| r.at), Some(head.len()));
+    }
+
+    #[test]
+    fn a_log_inside_a_value_that_the_end_cuts_short_is_no_log() {
+        let inner = [log(THREE), command(&["SET", "z", "1"])].concat();
+        let head = format!("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n${}\r\n", inner.len());
+        let torn = [head.as_bytes(), &inner[..inner.len() - 1]].concat();
+        let mut resync = Resync::new(torn.len());
+        assert_eq!(resync.next_chain(&torn, 1, &Few), None);
+        assert!(resync.tail_in_doubt());
+        // A length that is too large by damage, with text in front of what follows.
+        let large = b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$999\r\n1\r\n";
+        let large = [large.as_slice(), &log(THREE)].concat();
+        assert!(next(&large, 1).is_some());
     }
 
     #[test]

@@ -57,6 +57,8 @@ pub(super) struct Walk {
     well: u64,
     /// The same when the open transaction began.
     pub(super) well_before_multi: u64,
+    /// Where the last command of the stretches begins and ends.
+    last: (u64, u64),
     /// The next bracket may belong to what damage hid.
     hidden: bool,
     /// The first DISCARD in the open transaction.
@@ -81,16 +83,16 @@ struct Stretch {
     first_annotation: Option<u64>,
     brackets: Vec<Found>,
     findings: Findings,
-    /// Just behind the last command.
-    last: Option<u64>,
+    /// Where the last command begins and ends.
+    last: Option<(u64, u64)>,
 }
 
 /// A command that begins or ends a transaction.
 struct Found {
     at: u64,
     bracket: Bracket,
-    /// Just behind the command before it, where that is in the same stretch.
-    last: Option<u64>,
+    /// The command before it, where that is in the same stretch.
+    last: Option<(u64, u64)>,
 }
 
 impl Walk {
@@ -98,6 +100,7 @@ impl Walk {
     pub(super) fn new(start: u64) -> Self {
         Walk {
             start,
+            last: (start, start),
             good_until: start,
             tally: LogTally::default(),
             findings: Findings::default(),
@@ -198,10 +201,11 @@ impl Walk {
         self.findings.append(stretch.findings);
         let well = self.well;
         for found in &stretch.brackets {
-            self.well = found.last.unwrap_or(well);
+            self.well = found.last.map_or(well, |(_, end)| end);
             self.bracket(found.at, found.bracket);
         }
-        self.well = stretch.last.unwrap_or(well);
+        self.well = stretch.last.map_or(well, |(_, end)| end);
+        self.last = stretch.last.unwrap_or(self.last);
         if self.stop.is_none() {
             self.good_until = self.multi.unwrap_or(self.start + stretch.end as u64);
         }
@@ -215,7 +219,9 @@ impl Walk {
         names: &N,
         reached: &mut impl FnMut(u64),
     ) {
-        let mut reader = LogReader::from(log, from, names);
+        let local = |at: u64| usize::try_from(at - self.start).unwrap_or(usize::MAX);
+        let last = (local(self.last.0), local(self.last.1));
+        let mut reader = LogReader::from(log, from, last, names);
         let mut told = self.start + from as u64;
         while let Some((at, event)) = reader.next() {
             let at = self.start + at as u64;
@@ -389,7 +395,7 @@ impl Stretch {
             self.brackets.push(Found { at, bracket, last });
         }
         self.used.command(at, command, true);
-        self.last = Some(end);
+        self.last = Some((at, end));
     }
 
     #[cold]
@@ -436,5 +442,97 @@ pub(super) fn finding(problem: Problem, at: u64, hint: Option<Hint>) -> Finding 
     Finding {
         hint,
         ..Finding::at(problem, Place::at(at))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::task::check_aof::AnyServer;
+
+    fn command(args: &[&[u8]]) -> Vec<u8> {
+        let mut out = Vec::new();
+        resp::write_command(args.iter().copied(), &mut out);
+        out
+    }
+
+    /// Some megabytes: values with logs inside that are longer than a stretch, transactions across
+    /// the ends of stretches, commands in odd forms, annotations.
+    fn log(seed: usize) -> Vec<u8> {
+        let mut log = b"#TS:1700000000\r\n".to_vec();
+        let mut inner = Vec::new();
+        while inner.len() < STRETCH + STRETCH / 2 {
+            inner.extend(command(&[b"SET", b"inner", b"value"]));
+        }
+        for n in 0..4 {
+            for m in 0..3000 + seed * 700 {
+                let key = format!("key:{m}");
+                match m % 97 {
+                    0 => log.extend(command(&[b"MULTI"])),
+                    13 => log.extend(command(&[b"EXEC"])),
+                    50 => log.extend(b"*2\n$4\r\nINCR\r\n$1\r\nx\r\n"),
+                    60 => log.extend(format!("#TS:{}\r\n", 1_700_000_000 + m).bytes()),
+                    70 => log.extend(command(&[b"CONFIG", b"SET", key.as_bytes(), b"1"])),
+                    80 => log.extend(command(&[b"UNKNOWN", key.as_bytes()])),
+                    _ => log.extend(command(&[b"SET", key.as_bytes(), &b"v".repeat(m % 300)])),
+                }
+            }
+            if n % 2 == seed % 2 {
+                log.extend(command(&[b"SET", b"log", &inner]));
+            }
+        }
+        log
+    }
+
+    /// All that a pass found.
+    fn found(walk: &mut Walk) -> String {
+        walk.findings.sort();
+        format!(
+            "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
+            walk.good_until,
+            walk.tally,
+            walk.findings,
+            walk.used,
+            walk.multi,
+            walk.well,
+            walk.well_before_multi,
+            walk.stop,
+            walk.first_annotation
+        )
+    }
+
+    #[test]
+    fn stretches_side_by_side_find_what_one_pass_finds() {
+        let names = AnyServer { allowed: &[] };
+        for seed in 0..6 {
+            let mut log = log(seed);
+            match seed {
+                // Damage in the midst, an open transaction, a cut.
+                3 => {
+                    let at = log.len() / 2;
+                    log[at..at + 200].fill(0);
+                }
+                4 => log.extend(command(&[b"MULTI"])),
+                5 => log.truncate(log.len() - 3),
+                _ => {}
+            }
+            let mut whole = Walk::new(7);
+            whole.rest(&log, 0, &names, &mut |_| ());
+            if let Some(at) = whole.multi {
+                whole.find(Problem::AofOpenMulti, at, 7 + log.len() as u64, None);
+            }
+            for threads in [1, 2, 3] {
+                let mut walk = Walk::new(7);
+                walk.all(&log, &names, threads, |_| ());
+                let (one, other) = (found(&mut walk), found(&mut whole));
+                let differ = one.bytes().zip(other.bytes()).position(|(a, b)| a != b);
+                let near = |text: &str| {
+                    let at = differ.unwrap_or(text.len());
+                    text.get(at.saturating_sub(200)..(at + 200).min(text.len()))
+                        .map(str::to_owned)
+                };
+                assert_eq!(near(&one), near(&other), "seed {seed}, {threads} threads");
+            }
+        }
     }
 }
