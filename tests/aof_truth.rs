@@ -12,9 +12,9 @@ use support::truth::{Court, Input};
 use support::written::{self, Written};
 
 fn each_written(mut to: impl FnMut(ServerKind, &Written)) {
-    for kind in ServerKind::usable() {
-        for written in written::by(kind) {
-            to(kind, &written);
+    for (kind, all) in written::by_each() {
+        for written in all {
+            to(*kind, written);
         }
     }
 }

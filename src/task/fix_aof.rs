@@ -10,7 +10,7 @@ use crate::aof::manifest::Manifest;
 use crate::aof::resp;
 use crate::aof::set::{SetProblem, Start};
 use crate::bytes::Problem;
-use crate::command::Like;
+use crate::command::{Like, ServerLine};
 use crate::error::{Error, ErrorKind, Hint, Place, Result, What};
 use crate::io::output::{Existing, Output};
 use crate::report::aof::{AofReport, Fate, FileReport};
@@ -300,6 +300,14 @@ impl Mender<'_> {
 
     /// Ends where a fix can do nothing.
     fn fit_for_mending(&self) -> Result<()> {
+        let annotated = |file: &&FileReport| file.tally.annotations > 0;
+        if self.like.line() == ServerLine::Redis62
+            && let Some(file) = self.report.files.iter().find(annotated)
+        {
+            let (name, like) = (&file.name, &self.report.like);
+            let text = format!("{name}: {like} does not know annotations, which this log has");
+            return Err(Error::new(ErrorKind::Unsupported(text)));
+        }
         for file in &self.report.files {
             let Some(preamble) = &file.preamble else {
                 continue;

@@ -226,6 +226,7 @@ impl Court {
             (2, "", "no manifest can be made from the names"),
             (3, "", "is missing"),
             (4, "", "does not load the snapshot"),
+            (4, "", "does not know annotations"),
             (4, "", "the snapshot is of an unknown version"),
         ];
         let reason = reasons.iter().find(|(code, of, words)| {

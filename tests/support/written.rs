@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
+use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -23,8 +24,27 @@ pub(crate) struct Written {
     pub(crate) only_sets: bool,
 }
 
+/// What each server that is here writes.
+pub(crate) fn by_each() -> &'static [(ServerKind, Vec<Written>)] {
+    static ALL: OnceLock<Vec<(ServerKind, Vec<Written>)>> = OnceLock::new();
+    ALL.get_or_init(|| {
+        let kinds = ServerKind::usable();
+        thread::scope(|scope| {
+            let each = |kind: &ServerKind| {
+                let kind = *kind;
+                scope.spawn(move || (kind, by(kind)))
+            };
+            let running: Vec<_> = kinds.iter().map(each).collect();
+            let done = running
+                .into_iter()
+                .map(|one| one.join().expect("it writes"));
+            done.collect()
+        })
+    })
+}
+
 /// What a server of this kind writes, small ones first.
-pub(crate) fn by(kind: ServerKind) -> Vec<Written> {
+fn by(kind: ServerKind) -> Vec<Written> {
     let one = |name, only_sets, bytes| Written {
         name,
         files: Files::One(bytes),
@@ -94,7 +114,10 @@ fn everything(kind: ServerKind) -> Vec<u8> {
     let server = start(kind, "no", "yes");
     let mut client = server.client();
     some_of_all(kind, &mut client);
-    log_of(server)
+    let log = log_of(server);
+    let times = log.windows(4).filter(|bytes| bytes == b"#TS:").count();
+    assert_eq!(times > 0, kind.has_multi_part_aof(), "{kind}");
+    log
 }
 
 fn some_of_all(kind: ServerKind, client: &mut Client) {
@@ -103,6 +126,10 @@ fn some_of_all(kind: ServerKind, client: &mut Client) {
     cmd!(client, "SET", "bytes", [0, 255, 13, 10, 42, 49]).ok();
     cmd!(client, "SET", "later", "v", "PX", LATER).ok();
     cmd!(client, "INCR", "n").int();
+    if kind.has_multi_part_aof() {
+        // The time is noted once a second.
+        thread::sleep(Duration::from_millis(1100));
+    }
     cmd!(client, "SELECT", "3").ok();
     cmd!(client, "RPUSH", "list", "a", "b", "c").int();
     cmd!(client, "LPOP", "list").bulk();
