@@ -12,7 +12,7 @@ use crate::aof::set::{SetProblem, Start};
 use crate::bytes::Problem;
 use crate::command::{Like, ServerLine};
 use crate::error::{Error, ErrorKind, Hint, Place, Result, What};
-use crate::io::output::{Existing, Output};
+use crate::io::output::Existing;
 use crate::report::aof::{AofReport, Fate, FileReport};
 use crate::report::check::Verdict;
 use crate::report::fix::{Done, FileFix, FixReport, KeysReport, Loss, Outcome, Strategy, Why};
@@ -20,7 +20,7 @@ use crate::task::check_aof::{self, AnyServer, AofOptions};
 use crate::task::fix_aof::doubt::KeysInDoubt;
 use crate::task::fix_aof::skip::{Pass, Rules, Scan};
 use crate::task::logs::{self, LogFile, LogSet, Logs};
-use crate::task::mend::{self, Applied, FilePlan, Inserted, Keep, Part, Plan, Removed, SetPlan};
+use crate::task::mend::{self, Applied, FilePlan, Inserted, Keep, Plan, Removed, SetPlan};
 use crate::task::{InputPath, Run};
 
 /// How to mend.
@@ -144,27 +144,13 @@ pub fn write_to(
     let Some(plan) = &mending.plan else {
         return Ok(Done::default());
     };
-    let (Plan::File(plan), Some(content)) = (plan, &mending.content) else {
-        return mend::write_to(plan, output, existing, keep, run.progress).map(done);
-    };
-    let mut out = Output::create(output, existing)?;
-    out.refuse_terminal()?;
-    for part in plan.parts() {
-        match part {
-            Part::New(bytes) => out.write_all(bytes)?,
-            Part::Kept(range) => {
-                let at = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX);
-                let bytes = content.map.get(at(range.start)..at(range.end));
-                out.write_all(bytes.unwrap_or_default())?;
-            }
+    let applied = match (plan, &mending.content) {
+        (Plan::File(plan), Some(content)) => {
+            mend::write_bytes(plan, &content.map, output, existing)?
         }
-    }
-    let name = out.name().to_owned();
-    let size = out.finish()?;
-    Ok(Done {
-        written: vec![(name, size)],
-        ..Done::default()
-    })
+        _ => mend::write_to(plan, output, existing, keep, run.progress)?,
+    };
+    Ok(done(applied))
 }
 
 /// What was done, for reports.

@@ -1,7 +1,7 @@
 //! The plan of a fix for people, and what came of it.
 
 use crate::error::printable;
-use crate::report::fix::{Done, FileFix, FixReport, KeysReport, Loss, Outcome, Strategy};
+use crate::report::fix::{Done, FileFix, FixReport, KeysReport, Loss, Outcome, Strategy, Why};
 use crate::report::text::{Facts, Paint, bytes, counted, grouped, offset, shown};
 
 /// What would go and what would stay.
@@ -123,6 +123,9 @@ fn removed(loss: &Loss, of: &str, paint: Paint) -> String {
     );
     if loss.commands > 0 {
         text.push_str(&format!(", {}", counted(loss.commands, "whole command")));
+    }
+    if loss.why == Why::Snapshot {
+        text.push_str(", with all keys of the snapshot: `dump-to-json --keep-going` reads them");
     }
     if loss.in_transaction {
         text.push_str(", with the transaction");
