@@ -12,7 +12,7 @@ use crate::compat::number::{LINE, atoi, c_string, clipped};
 use crate::compat::release::Release;
 use crate::compat::rio::{Bad, Rio, Text};
 use crate::compat::stats::Stats;
-use crate::compat::value::{Loader, module};
+use crate::compat::value::{Loader, module_items};
 use crate::io::source::Behind;
 use crate::rdb::parser::opcode;
 use crate::rdb::value::module::split_id;
@@ -257,7 +257,7 @@ impl<'d, 'c, 'a> Check<'d, 'c, 'a> {
         }
         let (name, _) = split_id(id);
         self.info(&[b"MODULE AUX for: ", &name])?;
-        self.read(module)
+        self.read(module_items)
     }
 
     /// What came with later versions; false where it is a value or nothing.

@@ -12,6 +12,7 @@ use crate::compat::number::strtod_prefix;
 use crate::compat::release::Release;
 use crate::compat::rio::{Bad, Got, Rio, Text, said};
 use crate::compat::stats::Measure;
+use crate::rdb::value::module;
 
 /// What of a value is counted.
 #[derive(Clone, Copy, Debug, Default)]
@@ -41,6 +42,18 @@ impl Loader<'_> {
             types::HASH | types::HASH_2 if number == types::HASH || self.release.is_valkey() => {
                 self.hash(number, rio)?;
             }
+            // Redis 6.2 still looks for the module of one in the older form, and has none.
+            types::MODULE_PRE_GA if self.release == Release::Redis62 => {
+                let id = rio.loose()?;
+                if rio.has_failed() {
+                    return said("Short read module id");
+                }
+                let name = module::split_id(id).0;
+                let name = String::from_utf8_lossy(&name);
+                return said(format!(
+                    "The RDB file contains module data I can't load: no matching module type '{name}'"
+                ));
+            }
             types::MODULE_PRE_GA => return said("Pre-release module format not supported"),
             types::MODULE_2 => {
                 let id = rio.loose()?;
@@ -48,7 +61,7 @@ impl Loader<'_> {
                     return said("Short read module id");
                 }
                 let _ = id;
-                module(rio)?;
+                module_items(rio)?;
                 self.element(MODULE_TEXT);
             }
             types::QUICKLIST | types::QUICKLIST_2 => self.quicklist(number, rio)?,
@@ -221,7 +234,7 @@ fn least_time(rio: &mut Rio<'_>) -> Got<u64> {
 }
 
 /// Passes over what a module has written: items, each behind its kind.
-pub(super) fn module(rio: &mut Rio<'_>) -> Got {
+pub(super) fn module_items(rio: &mut Rio<'_>) -> Got {
     loop {
         match rio.number()? {
             items::END => return Ok(()),

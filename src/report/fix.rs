@@ -171,6 +171,8 @@ pub struct Outcome {
     pub kept_bytes: u64,
     /// Bytes that go.
     pub lost_bytes: u64,
+    /// Keys that a server has loaded in the end, where the commands alone tell.
+    pub keys: Option<u64>,
 }
 
 /// What goes from a file, and what is in doubt in it.

@@ -1,5 +1,6 @@
 //! Makes the files of a log loadable: what goes, what stays, what is then in doubt.
 
+mod census;
 mod doubt;
 mod skip;
 
@@ -17,6 +18,7 @@ use crate::report::aof::{AofReport, Fate, FileReport};
 use crate::report::check::Verdict;
 use crate::report::fix::{Done, FileFix, FixReport, KeysReport, Loss, Outcome, Strategy, Why};
 use crate::task::check_aof::{self, AnyServer, AofOptions};
+use crate::task::fix_aof::census::Census;
 use crate::task::fix_aof::doubt::KeysInDoubt;
 use crate::task::fix_aof::skip::{Pass, Rules, Scan};
 use crate::task::logs::{self, LogFile, LogSet, Logs};
@@ -369,13 +371,17 @@ impl Mender<'_> {
                 "`--strategy skip` keeps the commands behind it, without the snapshot",
             )));
         }
-        let (outcome, other) = match strategy {
-            Strategy::Truncate => (truncate, skip),
-            Strategy::Skip => (skip, truncate),
+        let (mut outcome, mut other, other_cut) = match strategy {
+            Strategy::Truncate => (truncate, skip, None),
+            Strategy::Skip => (skip, truncate, cut),
         };
         let cut = cut.filter(|_| strategy == Strategy::Truncate);
-        let dbs = self.dbs(&scans);
-        let files = self.file_fixes(scans, cut, dbs.len() > 1);
+        let several_dbs = self.dbs(&scans).len() > 1;
+        if differ {
+            other.keys = self.keys(&self.file_fixes(scans.clone(), other_cut, several_dbs));
+        }
+        let files = self.file_fixes(scans, cut, several_dbs);
+        outcome.keys = self.keys(&files);
         let fix = FixReport {
             strategy,
             outcome,
@@ -580,18 +586,7 @@ impl Mender<'_> {
     fn plan(&self, fixes: &[FileFix]) -> Result<Plan> {
         let mut plans = Vec::new();
         for (index, file) in self.files.iter().enumerate() {
-            let nowhere = || FilePlan::new("-", file.map.len() as u64);
-            let mut plan = FilePlan::of(&file.origin).unwrap_or_else(nowhere);
-            if let Some(fix) = fixes.get(index) {
-                let removed = fix.losses.iter().map(|loss| Removed {
-                    start: loss.start,
-                    end: loss.end,
-                    why: loss.why.name(),
-                });
-                plan.removed = removed.collect();
-                plan.inserted = self.selects_to_write(fix);
-            }
-            plans.push(plan);
+            plans.push(self.file_plan(file, fixes.get(index)));
         }
         let Some(set) = &self.set else {
             return plans
@@ -620,6 +615,40 @@ impl Mender<'_> {
             rebuilt: set.rebuilt || left_out > 0,
             files: plans,
         }))
+    }
+
+    fn file_plan(&self, file: &LogFile, fix: Option<&FileFix>) -> FilePlan {
+        let nowhere = || FilePlan::new("-", file.map.len() as u64);
+        let mut plan = FilePlan::of(&file.origin).unwrap_or_else(nowhere);
+        if let Some(fix) = fix {
+            let removed = fix.losses.iter().map(|loss| Removed {
+                start: loss.start,
+                end: loss.end,
+                why: loss.why.name(),
+            });
+            plan.removed = removed.collect();
+            plan.inserted = self.selects_to_write(fix);
+        }
+        plan
+    }
+
+    /// Keys that are there in the end, where the commands alone tell.
+    fn keys(&self, fixes: &[FileFix]) -> Option<u64> {
+        let mut census = Census::new();
+        for (index, (file, fix)) in self.files.iter().zip(fixes).enumerate() {
+            let report = self.report.files.get(index)?;
+            if fix.left_out {
+                continue;
+            }
+            let plan = self.file_plan(file, Some(fix));
+            let snapshot_stays = report.preamble.is_some()
+                && plan.removed.first().is_none_or(|removed| removed.start > 0);
+            if snapshot_stays {
+                return None;
+            }
+            census.file(&plan, &file.map);
+        }
+        census.count()
     }
 
     /// The SELECT behind each damage that could hide one, where another database is to be assumed

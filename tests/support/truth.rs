@@ -41,6 +41,8 @@ struct Fixed {
     /// What is there now.
     files: Files,
     kept_commands: Option<u64>,
+    /// Keys that it says are there in the end.
+    keys: Option<u64>,
     inserted: bool,
     stderr: String,
 }
@@ -202,6 +204,12 @@ impl Court {
             ));
         }
         self.count(&format!("fix {strategy}: loaded"));
+        if let Some(keys) = fixed.keys {
+            if start.keys != keys {
+                return Err(format!("{} keys, and {keys} were told", start.keys));
+            }
+            self.count(&format!("fix {strategy}: keys told"));
+        }
         if input.only_sets
             && let Files::One(bytes) = &fixed.files
         {
@@ -291,6 +299,10 @@ fn run(input: &Input, strategy: Option<&str>, to: To, flags: &[&str]) -> Result<
     };
     let outcome = fix.and_then(|fix| fix.get("outcome"));
     let kept_commands = outcome.map(|outcome| outcome.at("kept_commands").uint());
+    let keys = outcome.and_then(|outcome| match outcome.at("keys") {
+        Json::Null => None,
+        keys => Some(keys.uint()),
+    });
     let after = all_in(&data);
     let inserted = flags.contains(&"--assume-db");
     let files = match to {
@@ -309,6 +321,7 @@ fn run(input: &Input, strategy: Option<&str>, to: To, flags: &[&str]) -> Result<
         refused,
         files,
         kept_commands,
+        keys,
         inserted,
         stderr,
     })

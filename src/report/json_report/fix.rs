@@ -41,6 +41,7 @@ fn outcome(outcome: &Outcome) -> Json {
         ("lost_commands", Json::from(outcome.lost_commands)),
         ("kept_bytes", Json::from(outcome.kept_bytes)),
         ("lost_bytes", Json::from(outcome.lost_bytes)),
+        ("keys", Json::from(outcome.keys)),
     ])
 }
 

@@ -40,7 +40,11 @@ pub fn plan(fix: &FixReport, several_files: bool, paint: Paint) -> String {
 
 fn kept(outcome: Outcome) -> String {
     let commands = counted(outcome.kept_commands, "command");
-    format!("{commands}, {}", bytes(outcome.kept_bytes))
+    let keys = outcome
+        .keys
+        .map(|keys| format!("{}, ", counted(keys, "key")));
+    let keys = keys.unwrap_or_default();
+    format!("{commands}, {keys}{}", bytes(outcome.kept_bytes))
 }
 
 fn lost(outcome: Outcome) -> String {
