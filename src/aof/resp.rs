@@ -130,6 +130,9 @@ pub(super) fn peek(input: &[u8]) -> Option<(usize, &[u8])> {
 
 /// As [`item`], counting the arguments that were read, also where the command is not whole.
 pub(super) fn item_counting<'d>(input: &'d [u8], walked: &mut u64) -> Parsed<'d, Item<'d>> {
+    if let Some((rest, command)) = plain_telling(input, || *walked += 1) {
+        return Ok((rest, Item::Command(command)));
+    }
     match input {
         [b'*', rest @ ..] => {
             let (rest, command) = lax(input, rest, LONGEST_LINE, walked)?;
@@ -194,6 +197,12 @@ pub fn is_bad_format_to_old(input: &[u8]) -> bool {
 /// A command in the form that servers write, all there: nearly every one. `None` says nothing.
 #[inline]
 fn plain(input: &[u8]) -> Option<(&[u8], Command<'_>)> {
+    plain_telling(input, || ())
+}
+
+/// The same; tells of each argument that was read.
+#[inline(always)]
+fn plain_telling(input: &[u8], mut read: impl FnMut()) -> Option<(&[u8], Command<'_>)> {
     let (argc, mut rest) = header(input, b'*')?;
     if argc == 0 {
         return None;
@@ -207,6 +216,7 @@ fn plain(input: &[u8]) -> Option<(&[u8], Command<'_>)> {
             return None;
         };
         rest = after;
+        read();
         if n == 0 {
             name = bytes;
         }

@@ -227,9 +227,9 @@ impl Resync {
     fn link<N: Names + ?Sized>(&mut self, rest: &[u8], names: &N) -> Option<(usize, bool)> {
         let head = rest.get(..rest.len().min(NAME_WITHIN)).unwrap_or_default();
         // The name is looked at before the arguments are walked.
-        if let Some((argc, name)) = resp::peek(head)
-            && !matches!(names.known(name, argc), Known::Yes | Known::Module)
-        {
+        let peeked = resp::peek(head)
+            .map(|(argc, name)| matches!(names.known(name, argc), Known::Yes | Known::Module));
+        if peeked == Some(false) {
             self.patience = self.patience.saturating_sub(1);
             return None;
         }
@@ -242,7 +242,8 @@ impl Resync {
             Ok((after, Item::Command(command))) => {
                 let len = rest.len() - after.len();
                 // No server writes another form, and damage makes some.
-                (is_known(&command, names) && !command.is_lax()).then_some((len, true))
+                let known = peeked == Some(true) || is_known(&command, names);
+                (known && !command.is_lax()).then_some((len, true))
             }
             Ok((after, Item::Annotation(text))) => {
                 let len = rest.len() - after.len();

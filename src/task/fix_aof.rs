@@ -432,6 +432,14 @@ impl Mender<'_> {
             keep_uncertain: self.options.keep_uncertain,
         };
         let mut pass = Pass::new(rules, file.log_start, self.options.until);
+        // What the check has found of commands that the server does not take, all of them being listed.
+        let findings = &file.findings;
+        let all_listed = findings.count() == findings.list().len() as u64;
+        let of_commands = ["aof-arity", "aof-discard", "unknown-command"];
+        let mut list = findings.list().iter();
+        if all_listed && !list.any(|finding| of_commands.contains(&finding.code)) {
+            pass.taken_until(file.good_until);
+        }
         if let Some(preamble) = &file.preamble
             && preamble.verdict != Verdict::Loads
         {

@@ -1,10 +1,10 @@
 //! What is in doubt behind a loss: the values that later commands build on, and the database that
 //! they are meant for.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use crate::aof::resp::Command;
-use crate::command;
+use crate::command::{self, CommandSpec, Signature};
 use crate::report::fix::{KeyInDoubt, KeysReport};
 
 /// Keys whose later commands may come out differently.
@@ -17,13 +17,41 @@ use crate::report::fix::{KeyInDoubt, KeysReport};
 pub(super) struct KeysInDoubt {
     active: bool,
     /// Fingerprints of keys that were set anew since the last loss.
-    anew: HashSet<u64>,
+    anew: HashSet<u64, foldhash::fast::FixedState>,
     /// What stands among the lost bytes as whole arguments.
     seen: HashSet<Vec<u8>>,
-    listed: BTreeMap<(u32, Vec<u8>), u64>,
-    counted: HashMap<u64, ()>,
+    /// By fingerprint: how many commands build on the key.
+    counted: HashMap<u64, u64, foldhash::fast::FixedState>,
+    listed: HashMap<u64, (u32, Vec<u8>), foldhash::fast::FixedState>,
     more: bool,
     builder: foldhash::fast::FixedState,
+    /// What each command does to its keys, by the command's index.
+    effects: Vec<Option<(Effect, &'static Signature)>>,
+}
+
+/// What a command does to its keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Effect {
+    /// It sets them anew.
+    SetsAnew,
+    /// What comes of it depends on what is there.
+    BuildsOn,
+}
+
+/// The effects of all commands, by index.
+fn effects() -> Vec<Option<(Effect, &'static Signature)>> {
+    let effect = |spec: &'static CommandSpec| {
+        let signature = spec.known_to().find_map(|line| spec.said_by(line))?;
+        let name = spec.name();
+        if BUILDS_ON.binary_search(&name).is_ok() {
+            Some((Effect::BuildsOn, signature))
+        } else if SETS_ANEW.contains(&name) {
+            Some((Effect::SetsAnew, signature))
+        } else {
+            None
+        }
+    };
+    command::all().iter().map(effect).collect()
 }
 
 impl KeysInDoubt {
@@ -61,46 +89,41 @@ impl KeysInDoubt {
         let Some(spec) = command::lookup(command.name()) else {
             return;
         };
-        let name = spec.name();
-        let builds = BUILDS_ON.binary_search(&name).is_ok();
-        let sets = SETS_ANEW.contains(&name);
-        if !builds && !sets {
-            return;
+        if self.effects.is_empty() {
+            self.effects = effects();
         }
-        let Some(signature) = spec.known_to().find_map(|line| spec.said_by(line)) else {
+        let Some(Some((effect, signature))) = self.effects.get(spec.index()).copied() else {
             return;
         };
+        let mut args = command.args().enumerate();
         for position in signature.keys(command.argc() as u64) {
-            let Some(key) = usize::try_from(position)
-                .ok()
-                .and_then(|position| command.args().nth(position))
-            else {
-                continue;
+            let Some((_, key)) = args.find(|(at, _)| *at as u64 == position) else {
+                return;
             };
             let print = self.print(db, key);
-            if sets {
-                if self.anew.len() < COUNTED {
+            match effect {
+                Effect::SetsAnew if self.anew.len() < COUNTED => {
                     self.anew.insert(print);
                 }
-            } else if !self.anew.contains(&print) {
-                self.doubt(db, key, print);
+                Effect::BuildsOn if !self.anew.contains(&print) => self.doubt(db, key, print),
+                Effect::SetsAnew | Effect::BuildsOn => {}
             }
         }
     }
 
     fn doubt(&mut self, db: u32, key: &[u8], print: u64) {
-        if let Some(commands) = self.listed.get_mut(&(db, key.to_vec())) {
+        if let Some(commands) = self.counted.get_mut(&print) {
             *commands += 1;
             return;
         }
         if self.counted.len() >= COUNTED {
-            self.more |= !self.counted.contains_key(&print);
+            self.more = true;
             return;
         }
-        let new = self.counted.insert(print, ()).is_none();
+        self.counted.insert(print, 1);
         let seen = self.seen.contains(key);
-        if new && key.len() <= KEY_LISTED && (seen || self.listed.len() < KeysReport::LISTED) {
-            self.listed.insert((db, key.to_vec()), 1);
+        if key.len() <= KEY_LISTED && (seen || self.listed.len() < KeysReport::LISTED) {
+            self.listed.insert(print, (db, key.to_vec()));
         }
     }
 
@@ -114,18 +137,17 @@ impl KeysInDoubt {
 
     /// What came of it.
     pub(super) fn report(self) -> KeysReport {
-        let seen = &self.seen;
-        let mut listed: Vec<KeyInDoubt> = self
-            .listed
-            .into_iter()
-            .map(|((db, key), commands)| KeyInDoubt {
+        let (seen, counted) = (&self.seen, &self.counted);
+        let listed = self.listed.into_iter();
+        let mut listed: Vec<KeyInDoubt> = listed
+            .map(|(print, (db, key))| KeyInDoubt {
                 seen: seen.contains(&key),
                 db,
                 key,
-                commands,
+                commands: counted.get(&print).copied().unwrap_or(1),
             })
             .collect();
-        listed.sort_by_key(|key| !key.seen);
+        listed.sort_by(|a, b| (!a.seen, a.db, &a.key).cmp(&(!b.seen, b.db, &b.key)));
         listed.truncate(KeysReport::LISTED);
         KeysReport {
             count: self.counted.len() as u64,

@@ -92,6 +92,8 @@ pub(super) struct Pass<'a> {
     pending: Option<Pending>,
     /// The database that the server has selected when it reads what stays.
     db: u32,
+    /// Up to here no command is one that the server does not take.
+    taken_until: u64,
     /// Index of the doubt that the next SELECT ends.
     doubt: Option<usize>,
     until: Option<u64>,
@@ -118,9 +120,15 @@ impl<'a> Pass<'a> {
             open: None,
             pending: None,
             db: 0,
+            taken_until: 0,
             doubt: None,
             until,
         }
+    }
+
+    /// The server takes every command up to here: they need not be looked up again.
+    pub(super) fn taken_until(&mut self, offset: u64) {
+        self.taken_until = offset;
     }
 
     /// Notes what goes in front of the log.
@@ -179,7 +187,9 @@ impl<'a> Pass<'a> {
             }
             _ => {}
         }
-        if let Some(why) = self.fault(start, command) {
+        if end > self.taken_until
+            && let Some(why) = self.fault(start, command)
+        {
             // It may be a bracket whose name was damaged: what follows is judged as behind damage.
             return self.region(Loss::of(start, end, why, 1), command.bytes(), keys);
         }
