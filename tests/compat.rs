@@ -13,7 +13,7 @@ mod tool;
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
@@ -39,15 +39,18 @@ struct Written {
 
 /// What a server writes.
 fn written(kind: ServerKind) -> Written {
-    let mut logs = vec![log_of(kind, "no", false), log_of(kind, "no", true)];
-    let (set, single) = rewritten(kind);
+    let mut logs = vec![
+        once(kind, "few.aof", || log_of(kind, "no", false)),
+        once(kind, "more.aof", || log_of(kind, "no", true)),
+    ];
+    let (set, single) = rewritten_once(kind);
     logs.extend(
         set.iter()
             .filter(|f| !f.0.ends_with("manifest"))
             .map(|f| f.1.clone()),
     );
     logs.extend(single);
-    let snapshots = vec![small(kind), large(kind)];
+    let snapshots = vec![once(kind, "few.rdb", || small(kind)), large(kind)];
     // A snapshot with a log behind it, as older servers write it.
     let mut preamble = snapshots[0].clone();
     preamble.extend_from_slice(&logs[0]);
@@ -67,24 +70,62 @@ fn large(kind: ServerKind) -> Vec<u8> {
     fs::read(server.save()).unwrap()
 }
 
-/// A snapshot of a few keys. Servers write their keys in another order each time, so that the same
-/// damage comes to something else each time: the default run damages what they wrote once, a full
-/// run what they write now. `BLESS=1` keeps that.
-fn small(kind: ServerKind) -> Vec<u8> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("testdata/compat")
-        .join(format!("{}.rdb", kind.id()));
+/// What a server wrote. It writes its keys in another order and other times each time, so that the
+/// same damage comes to something else each time: the default run damages what servers wrote once,
+/// a full run what they write now. `BLESS=1` keeps that.
+fn once(kind: ServerKind, name: &str, write: impl FnOnce() -> Vec<u8>) -> Vec<u8> {
+    let path = kept(kind).join(name);
     let bless = std::env::var_os("BLESS").is_some();
     if !full() && !bless {
         return fs::read(path).unwrap();
     }
-    let server = Server::start(kind, &[]);
-    fill(&server, kind);
-    let bytes = fs::read(server.save()).unwrap();
+    let bytes = write();
     if bless {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, &bytes).unwrap();
     }
     bytes
+}
+
+/// Where it is kept.
+fn kept(kind: ServerKind) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("testdata/compat")
+        .join(kind.id())
+}
+
+/// A snapshot of a few keys.
+fn small(kind: ServerKind) -> Vec<u8> {
+    let server = Server::start(kind, &[]);
+    fill(&server, kind);
+    fs::read(server.save()).unwrap()
+}
+
+/// What a rewrite leaves, likewise.
+fn rewritten_once(kind: ServerKind) -> (Files, Option<Vec<u8>>) {
+    let place = kept(kind).join("rewritten");
+    let bless = std::env::var_os("BLESS").is_some();
+    if full() || bless {
+        let (set, single) = rewritten(kind);
+        if bless {
+            let _ = fs::remove_dir_all(&place);
+            fs::create_dir_all(&place).unwrap();
+            let single = single.iter().map(|bytes| ("appendonly.aof", bytes));
+            let set = set.iter().map(|(name, bytes)| (name.as_str(), bytes));
+            for (name, bytes) in set.chain(single) {
+                fs::write(place.join(name), bytes).unwrap();
+            }
+        }
+        return (set, single);
+    }
+    let found = files(&place).into_iter();
+    let found: Files = found
+        .map(|(name, bytes)| (name.to_str().unwrap().to_owned(), bytes))
+        .collect();
+    match kind.has_multi_part_aof() {
+        true => (found, None),
+        false => (Vec::new(), found.into_iter().next().map(|file| file.1)),
+    }
 }
 
 /// A few keys of every type, and two transactions.
