@@ -170,6 +170,12 @@ impl Like {
         self.line.next().is_none() && self.line.version() < (self.major, self.minor)
     }
 
+    /// Major and minor version.
+    #[inline]
+    pub fn version(self) -> (u8, u8) {
+        (self.major, self.minor)
+    }
+
     /// Whether it is of the Valkey family.
     pub fn is_valkey(self) -> bool {
         self.line.is_valkey()

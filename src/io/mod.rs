@@ -7,6 +7,7 @@ pub mod draft;
 pub mod draft_folder;
 pub mod held;
 pub mod kind;
+pub mod memory;
 pub mod ordered;
 pub mod origin;
 pub mod output;

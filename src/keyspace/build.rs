@@ -1,0 +1,102 @@
+//! Values from file form.
+
+use crate::bytes::Element;
+use crate::error::Result;
+use crate::keyspace::hash::Hash;
+use crate::keyspace::list::List;
+use crate::keyspace::module::Module;
+use crate::keyspace::rules::Rules;
+use crate::keyspace::set::Set;
+use crate::keyspace::stream::Stream;
+use crate::keyspace::text::Text;
+use crate::keyspace::value::Value;
+use crate::keyspace::zset::ZSet;
+use crate::rdb::value::{Scratch, walk};
+use crate::record::value::StreamEvent;
+use crate::record::{DataType, RawValue, ValueVisitor};
+
+/// The value that stands in a file; none for a collection without elements, which servers leave
+/// out.
+///
+/// # Errors
+/// A value that cannot be decoded.
+pub fn load(raw: &RawValue<'_>, scratch: &mut Scratch, rules: &Rules) -> Result<Option<Value>> {
+    let of = raw.rdb_type.data_type();
+    if matches!(
+        of,
+        DataType::Module | DataType::Array | DataType::Cron | DataType::Json
+    ) {
+        return Ok(Some(Value::Module(Box::new(Module::new(raw)))));
+    }
+    let mut builder = Builder { rules, value: None };
+    walk(raw, scratch, &mut builder)?;
+    Ok(builder.value.filter(|value| !value.is_empty()))
+}
+
+/// Is told a value and builds it.
+struct Builder<'a> {
+    rules: &'a Rules,
+    value: Option<Value>,
+}
+
+impl ValueVisitor for Builder<'_> {
+    fn string(&mut self, value: Element<'_>) -> Result<()> {
+        let mut text = itoa::Buffer::new();
+        self.value = Some(Value::String(Text::new(value.bytes(&mut text))));
+        Ok(())
+    }
+
+    fn begin(&mut self, of: DataType, _count: Option<u64>) -> Result<()> {
+        self.value = match of {
+            DataType::List => Some(Value::List(List::new())),
+            DataType::Set => Some(Value::Set(Set::new())),
+            DataType::ZSet => Some(Value::ZSet(ZSet::new())),
+            DataType::Hash => Some(Value::Hash(Hash::new())),
+            DataType::Stream => Some(Value::Stream(Box::new(Stream::new()))),
+            _ => None,
+        };
+        Ok(())
+    }
+
+    fn element(&mut self, element: Element<'_>) -> Result<()> {
+        let mut text = itoa::Buffer::new();
+        let element = element.bytes(&mut text);
+        match &mut self.value {
+            Some(Value::List(list)) => list.push_back(element, self.rules),
+            Some(Value::Set(set)) => {
+                set.add(element, self.rules);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn field(
+        &mut self,
+        name: Element<'_>,
+        value: Element<'_>,
+        expires_at: Option<i64>,
+    ) -> Result<()> {
+        let mut text = (itoa::Buffer::new(), itoa::Buffer::new());
+        if let Some(Value::Hash(hash)) = &mut self.value {
+            let (name, value) = (name.bytes(&mut text.0), value.bytes(&mut text.1));
+            hash.insert(name, value, expires_at, self.rules);
+        }
+        Ok(())
+    }
+
+    fn member(&mut self, member: Element<'_>, score: f64) -> Result<()> {
+        let mut text = itoa::Buffer::new();
+        if let Some(Value::ZSet(zset)) = &mut self.value {
+            zset.insert(member.bytes(&mut text), score, self.rules);
+        }
+        Ok(())
+    }
+
+    fn stream(&mut self, event: StreamEvent<'_>) -> Result<()> {
+        match &mut self.value {
+            Some(Value::Stream(stream)) => stream.take(event, self.rules),
+            _ => Ok(()),
+        }
+    }
+}

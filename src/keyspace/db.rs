@@ -1,0 +1,109 @@
+//! Databases: keys with their values and expiries.
+
+use std::collections::BTreeMap;
+
+use crate::keyspace::table::{Keyed, Table};
+use crate::keyspace::text::Text;
+use crate::keyspace::value::Value;
+
+/// A key with its value.
+#[derive(Clone, Debug)]
+pub struct Slot {
+    key: Text,
+    /// The value.
+    pub value: Value,
+    /// Expiry, Unix ms; [`NO_EXPIRY`] for none.
+    expires_at: i64,
+}
+
+/// Stands for no expiry. No server lets a key have this time.
+const NO_EXPIRY: i64 = i64::MIN;
+
+impl Slot {
+    /// A key with a value and an expiry (Unix ms) or none.
+    #[inline]
+    pub fn new(key: &[u8], value: Value, expires_at: Option<i64>) -> Self {
+        Slot {
+            key: Text::new(key),
+            value,
+            expires_at: expires_at.unwrap_or(NO_EXPIRY),
+        }
+    }
+
+    /// The key.
+    #[inline]
+    pub fn name(&self) -> &[u8] {
+        &self.key
+    }
+
+    /// When it expires, Unix ms.
+    #[inline]
+    pub fn expires_at(&self) -> Option<i64> {
+        (self.expires_at != NO_EXPIRY).then_some(self.expires_at)
+    }
+
+    /// Lets it expire at a time (Unix ms), or never.
+    #[inline]
+    pub fn set_expiry(&mut self, expires_at: Option<i64>) {
+        self.expires_at = expires_at.unwrap_or(NO_EXPIRY);
+    }
+
+    /// Bytes on the heap that key and value take, about.
+    pub fn heap(&self) -> usize {
+        self.key.heap() + self.value.heap()
+    }
+}
+
+impl Keyed for Slot {
+    #[inline]
+    fn key(&self) -> &[u8] {
+        &self.key
+    }
+}
+
+/// The keys of a database that are in one shard.
+pub type Db = Table<Slot>;
+
+/// The part of every database whose keys' hashes fall into one range, so that several threads may
+/// each own one.
+#[derive(Debug, Default)]
+pub struct Shard {
+    dbs: BTreeMap<u32, Db>,
+}
+
+impl Shard {
+    /// A database, where it has keys here.
+    #[inline]
+    pub fn db(&self, db: u32) -> Option<&Db> {
+        self.dbs.get(&db)
+    }
+
+    /// A database.
+    #[inline]
+    pub fn db_mut(&mut self, db: u32) -> &mut Db {
+        self.dbs.entry(db).or_default()
+    }
+
+    /// Takes a database out, with all its keys.
+    pub fn take(&mut self, db: u32) -> Db {
+        self.dbs.remove(&db).unwrap_or_default()
+    }
+
+    /// Puts keys in place of a database's.
+    pub fn put(&mut self, db: u32, keys: Db) {
+        self.dbs.insert(db, keys);
+    }
+
+    /// The databases with keys, in order.
+    pub fn dbs(&self) -> impl Iterator<Item = (u32, &Db)> {
+        self.dbs
+            .iter()
+            .filter(|(_, db)| !db.is_empty())
+            .map(|(n, db)| (*n, db))
+    }
+
+    /// Removes every key of every database.
+    pub fn clear(&mut self) {
+        self.dbs.clear();
+    }
+}

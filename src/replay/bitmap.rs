@@ -1,0 +1,6 @@
+//! Commands on bits of strings.
+
+use crate::replay::table::Row;
+
+/// The commands of this file, sorted by name.
+pub(super) const TABLE: &[Row] = &[];
