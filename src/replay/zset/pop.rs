@@ -1,6 +1,7 @@
 //! Commands that take members from the ends. Those that wait do not wait in a log.
 
 use crate::bytes::number::parse_double;
+use crate::keyspace::Rules;
 use crate::replay::args::{Args, integer, is};
 use crate::replay::context::Context;
 use crate::replay::reply::{Outcome, Rejection, Reply};
@@ -36,7 +37,7 @@ pub(super) fn zmpop(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 pub(super) fn bzmpop(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let ([timeout], rest) = args.first()?;
     let (keys, end, count) = many(rest)?;
-    check_timeout(timeout)?;
+    check_timeout(timeout, cx.rules)?;
     pop_first(cx, keys, end, count)
 }
 
@@ -71,7 +72,7 @@ fn pop(cx: &mut Context<'_>, args: Args<'_>, end: End) -> Outcome {
 
 fn blocking(cx: &mut Context<'_>, args: Args<'_>, end: End) -> Outcome {
     let (timeout, keys) = args.slice().split_last().ok_or_else(Rejection::syntax)?;
-    check_timeout(timeout)?;
+    check_timeout(timeout, cx.rules)?;
     let Some(key) = first_with_members(cx, keys)? else {
         return Ok(Reply::NilArray);
     };
@@ -170,18 +171,25 @@ fn take(
 }
 
 /// A time to wait in seconds; only whether it is one is of interest.
-fn check_timeout(text: &[u8]) -> Result<(), Rejection> {
+fn check_timeout(text: &[u8], rules: &Rules) -> Result<(), Rejection> {
+    /// Later than any clock says, in ms.
+    const CLOCK: i128 = 1 << 42;
     let seconds = parse_double(text).filter(|seconds| seconds.is_finite());
     let Some(seconds) = seconds else {
         return Err(Rejection::error(
             "ERR timeout is not a float or out of range",
         ));
     };
-    let ms = (seconds * 1000.0).ceil();
-    if ms >= i64::MAX as f64 {
+    // The servers count in more bits than a double has.
+    let ms = match integer(text) {
+        Ok(seconds) => i128::from(seconds) * 1000,
+        Err(_) => (seconds * 1000.0).ceil() as i128,
+    };
+    let most = i128::from(i64::MAX);
+    if ms > most || (rules.since((7, 2), (0, 0)) && ms > most - CLOCK) {
         return Err(Rejection::error("ERR timeout is out of range"));
     }
-    if ms < 0.0 {
+    if ms < 0 {
         return Err(Rejection::error("ERR timeout is negative"));
     }
     Ok(())

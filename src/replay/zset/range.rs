@@ -236,9 +236,10 @@ fn ranks(zset: &ZSet, asked: &Asked<'_>, rules: &Rules) -> (usize, usize) {
     }
 }
 
-/// How many of `count` members a negative offset skips; none where nothing is left.
+/// How many of `count` members a negative offset skips; none where nothing is left. Valkey counts from
+/// the end of the range in a table, others find nothing.
 fn negative_offset(zset: &ZSet, offset: i64, count: usize, rules: &Rules) -> Option<usize> {
-    let counts_back = !zset.is_packed() && rules.since((8, 0), NEVER);
+    let counts_back = !zset.is_packed() && rules.since(NEVER, (8, 0));
     let back = usize::try_from(offset.unsigned_abs()).ok()?;
     counts_back.then(|| count.checked_sub(back))?
 }
