@@ -110,8 +110,8 @@ fn both_forms_do_as_a_map_does() {
     against_a_map(128, 100, 40, 8_000, 1);
     against_a_map(128, 400, 3, 8_000, 2);
     against_a_map(0, 60, 1, 3_000, 3);
-    against_a_map(0, 20_000, 100_000, 60_000, 4);
-    against_a_map(0, 20_000, 2, 60_000, 5);
+    against_a_map(0, 8_000, 100_000, 30_000, 4);
+    against_a_map(0, 8_000, 2, 30_000, 5);
 }
 
 #[test]
