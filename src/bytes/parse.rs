@@ -243,6 +243,14 @@ problems! {
     AofPreamble = "aof-preamble", "the snapshot in front is damaged from here on, and the log goes on behind it";
     /// A command in a form that loads and that no server writes.
     AofLax = "aof-lax-form", "the command's form is not the one that servers write: they load it, their checker refuses it";
+    /// A command of a log that the server answers with an error.
+    AofRefused = "aof-refused", "the server answers this command with an error, and goes on";
+    /// A command of a log that cannot be run here.
+    AofUnplayable = "aof-unplayable", "this command cannot be run without the server";
+    /// A command of a log over which servers crash.
+    AofCrash = "aof-crash", "servers crash over this command";
+    /// A time to live that counts from an unknown moment.
+    AofRelative = "aof-relative-time", "a time to live counts from when the command is run, and no time stands before it";
     /// Text of a known form that does not read.
     Text = "rdb-text", "the text is not of the form that stands here";
 }

@@ -5,6 +5,7 @@ use clap::Args;
 use crate::cli::Exit;
 use crate::cli::args::{Common, Inputs, ReportArgs, ReportFormat, each_report};
 use crate::cli::fix_aof::FixArgs;
+use crate::cli::values::like;
 use crate::cli::words::Words;
 use crate::command::Like;
 use crate::report::Severity;
@@ -70,11 +71,6 @@ Exit status:
   4  a file is of another kind, or its snapshot of a version that is not known
   5  --fix: more would be removed than allowed, or a database is in doubt
 Of several files the first of 3, 4, 2, 1, 5.";
-
-fn like(text: &str) -> Result<Like, String> {
-    text.parse()
-        .map_err(|_| "a server is named as in redis-7.0 or valkey-9.1.2".to_owned())
-}
 
 impl CheckAof {
     pub(super) fn run(self, common: &Common, words: &Words) -> anyhow::Result<Exit> {

@@ -18,6 +18,7 @@ mod log;
 mod man;
 mod memory;
 mod progress;
+mod replay;
 mod values;
 mod words;
 mod wrong_command;
@@ -146,6 +147,7 @@ enum Command {
     CheckRdb(check_rdb::CheckRdb),
     CheckAof(check_aof::CheckAof),
     DumpToJson(dump_to_json::DumpToJson),
+    Replay(replay::Replay),
     Get(get::Get),
     Info(info::Info),
     Log(log::Log),
@@ -186,6 +188,7 @@ fn parse_and_run(args: &[OsString]) -> Exit {
         Command::CheckRdb(command) => command.run(&common, &words),
         Command::CheckAof(command) => command.run(&common, &words),
         Command::DumpToJson(command) => command.run(&common, &words),
+        Command::Replay(command) => command.run(&common, &words),
         Command::Get(command) => command.run(&common, &words),
         Command::Info(command) => command.run(&common, &words),
         Command::Log(command) => command.run(&common, &words),

@@ -13,6 +13,7 @@ pub mod hash;
 pub mod list;
 pub mod module;
 pub mod rules;
+pub mod save;
 pub mod set;
 pub mod stream;
 pub mod table;
@@ -131,4 +132,11 @@ impl Keyspace {
 pub fn shard_of(hash: u64, shards: usize) -> usize {
     // The low half of the hash is the tables'.
     ((hash >> 32) * shards as u64 >> 32) as usize
+}
+
+/// The name of a function library, from the first line of its source: `#!lua name=NAME`.
+pub fn library_name(source: &[u8]) -> Option<&[u8]> {
+    let line = source.split(|b| *b == b'\n').next()?;
+    let mut words = line.split(|b| b.is_ascii_whitespace());
+    words.find_map(|word| word.strip_prefix(b"name="))
 }

@@ -20,6 +20,8 @@ const LISTED: usize = 10_000;
 /// A command that had no effect, or not all of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
+    /// Which file, of those begun, from 0.
+    pub file: usize,
     /// Offset of the command in its file.
     pub at: u64,
     /// Which command of the log it is, from 1.
@@ -73,7 +75,8 @@ pub struct Played {
     pub unplayable: u64,
     /// The first of the refused.
     pub listed: Vec<Refused>,
-    /// Relative times that could not be placed, for want of a time before them.
+    /// Commands with a relative time that could not be placed, for want of a time before them; the
+    /// key was left without expiry.
     pub relative: u64,
 }
 
@@ -84,6 +87,8 @@ pub struct Player<'d> {
     scripts: Scripts,
     played: Played,
     db: u32,
+    /// Files begun.
+    files: usize,
     /// The last `#TS:`, Unix ms.
     time: Option<i64>,
     now: Option<i64>,
@@ -111,6 +116,7 @@ impl<'d> Player<'d> {
             scripts: Scripts::default(),
             played: Played::default(),
             db: 0,
+            files: 0,
             time: None,
             queue: None,
             args: Vec::new(),
@@ -121,6 +127,7 @@ impl<'d> Player<'d> {
     pub fn begin_file(&mut self) {
         self.queue = None;
         self.db = 0;
+        self.files += 1;
     }
 
     /// Plays the command at offset `at` of its file.
@@ -248,7 +255,7 @@ impl<'d> Player<'d> {
         context.scripts = Some(&mut self.scripts);
         let outcome = (row.apply)(&mut context, Args::new(args));
         self.db = context.db;
-        self.played.relative += context.relative;
+        self.played.relative += u64::from(context.relative > 0);
         outcome
     }
 
@@ -282,6 +289,7 @@ impl<'d> Player<'d> {
         if self.played.listed.len() < LISTED {
             let name = args.first().copied().unwrap_or_default();
             self.played.listed.push(Refused {
+                file: self.files.saturating_sub(1),
                 at,
                 number,
                 name: crate::error::printable(&name.to_ascii_lowercase()),

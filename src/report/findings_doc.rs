@@ -56,6 +56,13 @@ pub const DOCS: &[FindingDoc] = &[
                  knows.",
     },
     FindingDoc {
+        code: "aof-crash",
+        title: "a command over which servers crash",
+        meaning: "Loading this command ends the server, because of what it finds in the data or the arguments.",
+        example: "A `DISCARD` that a transaction of the log runs.",
+        remedy: "Take the command out of the log: `check-aof` says what a server does with the rest.",
+    },
+    FindingDoc {
         code: "aof-discard",
         title: "DISCARD inside a transaction",
         meaning: "A `DISCARD` stands between a `MULTI` and its `EXEC`. No server writes that; every \
@@ -165,6 +172,20 @@ pub const DOCS: &[FindingDoc] = &[
         remedy: "`check-aof --fix --strategy skip` keeps the commands without the snapshot; most of its keys can be read by `dump-to-json --keep-going`.",
     },
     FindingDoc {
+        code: "aof-refused",
+        title: "a command that the server answers with an error",
+        meaning: "While a server loads a log it passes over commands that fail, and goes on. So the command has no effect, here as there. Servers log only what succeeded: something before it is not as it was when it was written.",
+        example: "An `LPUSH` to a key that holds a string.",
+        remedy: "Look for what is missing before it (`redkit log --key`): a lost file of the set, a cut, a removed region.",
+    },
+    FindingDoc {
+        code: "aof-relative-time",
+        title: "a time to live that counts from an unknown moment",
+        meaning: "Servers since 7.0 write absolute times. Where a log has a relative one, it counts from when the command was run, which only a `#TS:` line tells; a server that loads it counts from the moment of loading.",
+        example: "`EXPIRE session 3600` in a log without `#TS:` lines.",
+        remedy: "Give the moment with `--now TIME`. Without it the keys are kept, without expiry.",
+    },
+    FindingDoc {
         code: "aof-set-history",
         title: "a superseded file",
         meaning: "The manifest lists a file as superseded by a rewrite. A server removes it when it starts, and does not read it.",
@@ -246,6 +267,13 @@ pub const DOCS: &[FindingDoc] = &[
         remedy: "Where nothing follows, let the server cut it, or cut it here. Where whole \
                  commands follow, take out only the damaged bytes, before a server sees the \
                  file.",
+    },
+    FindingDoc {
+        code: "aof-unplayable",
+        title: "a command that cannot be run without the server",
+        meaning: "The server that wrote the log had something that is not here: a module, above all. What the command did is missing in the result.",
+        example: "`JSON.SET doc $ {}` in the log of a server with the JSON module.",
+        remedy: "Take the result for what it is, without these keys; or load the log into a server that has the module.",
     },
     FindingDoc {
         code: "array-order",

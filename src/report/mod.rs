@@ -10,6 +10,7 @@ pub mod info;
 pub mod json;
 pub mod json_report;
 pub mod log_info;
+pub mod replay;
 pub mod text;
 
 pub use check::CheckReport;

@@ -4,6 +4,7 @@ mod aof;
 mod cut;
 mod fix;
 mod log_info;
+mod replay;
 
 use std::fmt::Write;
 
@@ -22,6 +23,7 @@ pub use aof::{aof, aof_briefly};
 pub use cut::cut;
 pub use fix::{done as fix_done, plan as fix_plan};
 pub use log_info::log_info;
+pub use replay::{digests_at, replay};
 
 /// Whether text is coloured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,6 +17,7 @@ pub(crate) mod logs;
 pub mod mend;
 mod open;
 pub mod place;
+pub mod replay;
 
 use std::path::PathBuf;
 
