@@ -62,6 +62,12 @@ impl Keyspace {
         &mut self.shards
     }
 
+    /// Its parts, to be taken away for a while and put back in the same order.
+    #[inline]
+    pub fn parts_mut(&mut self) -> &mut Vec<Shard> {
+        &mut self.shards
+    }
+
     /// Rules and parts, apart.
     #[inline]
     pub fn split(&mut self) -> (&Rules, &mut [Shard], &mut BTreeMap<Vec<u8>, Vec<u8>>) {

@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, Hint, Place, Result};
 use crate::io::source::{Behind, Map};
 use crate::keyspace::digest::{self, Summed};
 use crate::keyspace::{Keyspace, Rules, Slot, save};
-use crate::replay::{Player, Reason, Refused, Stopped, Why};
+use crate::replay::{Player, Reason, Refused, Stopped, Why, play};
 use crate::report::aof::{AofReport, Fate};
 use crate::report::finding::{Finding, Findings};
 use crate::report::replay::{DbKeys, DigestAt, ReplayReport};
@@ -106,7 +106,7 @@ pub(crate) fn of_logs(logs: Logs, options: &ReplayOptions, run: &Run<'_>) -> Res
     let opened = open(&files, run)?;
     let plan = Plan::new(&files, &check, options, &opened)?;
     let shards = if run.threads > 1 { run.threads * 4 } else { 1 };
-    let keyspace = Keyspace::new(rules, shards);
+    let mut keyspace = Keyspace::new(rules, shards);
     let mut session = Session {
         options,
         run,
@@ -116,16 +116,26 @@ pub(crate) fn of_logs(logs: Logs, options: &ReplayOptions, run: &Run<'_>) -> Res
         summed: 0,
         done: 0,
     };
-    let mut player = Player::new(keyspace, run.max_memory);
-    if !matches!(check.fate, Fate::StartsEmpty(_)) {
-        session.play(&mut player, &opened)?;
-    }
+    // Where it ends is exact only with one thread.
+    let threads = match options.errors {
+        OnError::Stop => 1,
+        OnError::Count => run.threads,
+    };
+    let (result, played) = play(
+        &mut keyspace,
+        threads,
+        run.max_memory,
+        |player| match check.fate {
+            Fate::StartsEmpty(_) => Ok(()),
+            _ => session.play(player, &opened),
+        },
+    );
+    result?;
     let Session {
         mut findings,
         digests,
         ..
     } = session;
-    let (mut keyspace, played) = player.finish();
     for one in &played.listed {
         findings.push(refused(one, &plan));
     }
@@ -304,7 +314,7 @@ enum Go {
 impl Session<'_, '_> {
     fn play<'d>(
         &mut self,
-        player: &mut Player<'d>,
+        player: &mut Player<'_, 'd>,
         opened: &'d [(usize, Opened<'_>)],
     ) -> Result<()> {
         for (index, ((_, file), plan)) in opened.iter().zip(&self.plan.files).enumerate() {
@@ -319,7 +329,7 @@ impl Session<'_, '_> {
     /// Plays one file.
     fn file<'d>(
         &mut self,
-        player: &mut Player<'d>,
+        player: &mut Player<'_, 'd>,
         index: usize,
         plan: FilePlan,
         map: &'d Map,
@@ -345,6 +355,7 @@ impl Session<'_, '_> {
         }
         let mut rest = data.get(start..).unwrap_or_default();
         let mut told = start as u64;
+        let mut args = Vec::new();
         while !rest.is_empty() {
             let at = (data.len() - rest.len()) as u64;
             if at >= told + TELL_EVERY {
@@ -355,30 +366,39 @@ impl Session<'_, '_> {
             if plan.stop.is_some_and(|stop| at >= stop) {
                 return Ok(Go::Stop);
             }
-            // What is wrong there, the check has found.
-            let Ok((after, item)) = resp::item(rest) else {
-                return Ok(Go::Stop);
+            let (after, item) = match resp::collect(rest, &mut args) {
+                Some(after) => (after, None),
+                None => match resp::item(rest) {
+                    Ok((after, Item::Command(command))) => {
+                        args.clear();
+                        args.extend(command.args());
+                        (after, None)
+                    }
+                    Ok((after, Item::Annotation(text))) => (after, Some(text)),
+                    // What is wrong there, the check has found.
+                    Err(_) => return Ok(Go::Stop),
+                },
             };
             let end = (data.len() - after.len()) as u64;
             if plan.to.is_some_and(|to| end > to) {
                 return Ok(Go::Stop);
             }
             match item {
-                Item::Annotation(text) => {
+                Some(text) => {
                     if self.is_too_late(text) {
                         return Ok(Go::Stop);
                     }
                     player.annotation(text);
                 }
-                Item::Command(command) => {
+                None => {
                     if self.digests_wanted_before(index, end) {
                         self.digests_before(player, index, end)?;
                     }
                     let enough = self.options.to_command;
-                    if enough.is_some_and(|enough| player.played().commands >= enough) {
+                    if enough.is_some_and(|enough| player.commands() >= enough) {
                         return Ok(Go::Stop);
                     }
-                    if let Err(stopped) = player.play(at, &command) {
+                    if let Err(stopped) = player.play(at, &args) {
                         self.stopped(index, &stopped)?;
                         return Ok(Go::Stop);
                     }
@@ -406,7 +426,7 @@ impl Session<'_, '_> {
         next.is_some_and(|(own, at, _)| (*own, *at) < (file, end))
     }
 
-    fn digests_before(&mut self, player: &mut Player<'_>, file: usize, end: u64) -> Result<()> {
+    fn digests_before(&mut self, player: &mut Player<'_, '_>, file: usize, end: u64) -> Result<()> {
         while self.digests_wanted_before(file, end) {
             let Some(&(own, at, place)) = self.plan.digests.get(self.summed) else {
                 break;
@@ -463,16 +483,19 @@ impl Session<'_, '_> {
 
 /// What a refused command is among the findings.
 fn refused(one: &Refused, plan: &Plan) -> Finding {
-    let problem = match one.why.reason() {
+    let problem = match one.note.why.reason() {
         Reason::Unplayable(_) => Problem::AofUnplayable,
         _ => Problem::AofRefused,
     };
     Finding {
-        db: Some(one.db),
-        key: one.key.clone(),
+        db: Some(one.note.db),
+        key: one.note.key.clone(),
         file: plan.names.get(one.file).cloned().flatten(),
-        message: format!("command {}, {}: {}", one.number, one.name, one.why),
-        ..Finding::at(problem, Place::at(one.at))
+        message: format!(
+            "command {}, {}: {}",
+            one.note.number, one.note.name, one.note.why
+        ),
+        ..Finding::at(problem, Place::at(one.note.at))
     }
 }
 
