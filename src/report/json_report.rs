@@ -4,6 +4,7 @@
 //! a small tree of our own instead of the sorted maps of `serde_json`, which quotes the strings.
 
 mod cut;
+mod diff;
 mod fix;
 pub mod removed;
 mod replay;
@@ -22,6 +23,7 @@ use crate::report::info::{InfoReport, Writer};
 use crate::report::log_info::{LogFileInfo, LogInfo, Times};
 
 pub use cut::cut;
+pub use diff::difference;
 pub use replay::replay;
 
 /// The name and version of the schema; it changes when a field changes its meaning.

@@ -3,6 +3,7 @@
 pub mod aof;
 pub mod check;
 pub mod cut;
+pub mod diff;
 pub mod finding;
 pub mod findings_doc;
 pub mod fix;

@@ -3,6 +3,7 @@
 pub mod check_aof;
 pub mod check_rdb;
 pub mod cut;
+pub mod diff;
 pub mod dump;
 mod duplicates;
 pub mod fix_aof;
