@@ -478,13 +478,15 @@ fn states(data: &[u8]) -> Vec<(u64, State)> {
     let mut states: Vec<(u64, State)> = Vec::new();
     let mut batches = Batches::of_map(data);
     while let Ok(Some(batch)) = batches.next_batch() {
+        // That behind the batch: before the first one the header was not read.
+        let state = batches.state().clone();
         let mut db = None;
         let _ = batch.for_each(|record| {
             if let Record::Entry(entry) = record
                 && db != Some(entry.db)
             {
                 db = Some(entry.db);
-                states.push((entry.at, batch.state().at_db(entry.db)));
+                states.push((entry.at, state.at_db(entry.db)));
             }
             Ok(Flow::Continue)
         });
