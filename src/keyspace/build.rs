@@ -10,10 +10,10 @@ use crate::keyspace::set::Set;
 use crate::keyspace::stream::Stream;
 use crate::keyspace::text::Text;
 use crate::keyspace::value::Value;
-use crate::keyspace::zset::ZSet;
+use crate::keyspace::zset;
 use crate::rdb::value::{Scratch, walk};
 use crate::record::value::StreamEvent;
-use crate::record::{DataType, RawValue, ValueVisitor};
+use crate::record::{DataType, RawValue, RdbType, ValueVisitor};
 
 /// The value that stands in a file; none for a collection without elements, which servers leave
 /// out.
@@ -28,7 +28,12 @@ pub fn load(raw: &RawValue<'_>, scratch: &mut Scratch, rules: &Rules) -> Result<
     ) {
         return Ok(Some(Value::Module(Box::new(Module::new(raw)))));
     }
-    let mut builder = Builder { rules, value: None };
+    let mut builder = Builder {
+        rules,
+        value: None,
+        zset: None,
+        packed: matches!(raw.rdb_type, RdbType::ZsetZiplist | RdbType::ZsetListpack),
+    };
     walk(raw, scratch, &mut builder)?;
     Ok(builder.value.filter(|value| !value.is_empty()))
 }
@@ -37,6 +42,9 @@ pub fn load(raw: &RawValue<'_>, scratch: &mut Scratch, rules: &Rules) -> Result<
 struct Builder<'a> {
     rules: &'a Rules,
     value: Option<Value>,
+    zset: Option<zset::Builder>,
+    /// The file has it packed.
+    packed: bool,
 }
 
 impl ValueVisitor for Builder<'_> {
@@ -50,7 +58,13 @@ impl ValueVisitor for Builder<'_> {
         self.value = match of {
             DataType::List => Some(Value::List(List::new())),
             DataType::Set => Some(Value::Set(Set::new())),
-            DataType::ZSet => Some(Value::ZSet(ZSet::new())),
+            DataType::ZSet => {
+                self.zset = Some(match self.packed {
+                    true => zset::Builder::packed(),
+                    false => zset::Builder::table(),
+                });
+                None
+            }
             DataType::Hash => Some(Value::Hash(Hash::new())),
             DataType::Stream => Some(Value::Stream(Box::new(Stream::new()))),
             _ => None,
@@ -87,8 +101,15 @@ impl ValueVisitor for Builder<'_> {
 
     fn member(&mut self, member: Element<'_>, score: f64) -> Result<()> {
         let mut text = itoa::Buffer::new();
-        if let Some(Value::ZSet(zset)) = &mut self.value {
-            zset.insert(member.bytes(&mut text), score, self.rules);
+        if let Some(zset) = &mut self.zset {
+            zset.push(member.bytes(&mut text), score);
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, _of: DataType) -> Result<()> {
+        if let Some(zset) = self.zset.take() {
+            self.value = Some(Value::ZSet(zset.finish(self.rules)));
         }
         Ok(())
     }

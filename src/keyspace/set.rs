@@ -36,6 +36,11 @@ impl Set {
         self.0.is_empty()
     }
 
+    /// Whether it has a member.
+    pub fn contains(&self, member: &[u8]) -> bool {
+        self.0.contains(member)
+    }
+
     /// Adds a member; false where it was there.
     pub fn add(&mut self, member: &[u8], _rules: &Rules) -> bool {
         if self.0.contains(member) {
