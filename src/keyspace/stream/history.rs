@@ -40,7 +40,7 @@ impl Stream {
         if self.entries_added == 0 {
             return Some(0);
         }
-        if sees_gaps(rules) {
+        if rules.since((8, 0), NEVER) {
             if self.length == 0 {
                 return Some(0);
             }
@@ -56,12 +56,12 @@ impl Stream {
 
     /// What a group has read once it gets the entry of this ID.
     pub fn read_after(&self, group: &Group, id: StreamId, rules: &Rules) -> Option<u64> {
-        let from = match sees_gaps(rules) {
-            true => group.last_id,
-            false => id,
+        let known = match sees_gaps(rules) {
+            true => group.last_id >= self.first_id && !self.has_gap_from(group.last_id, rules),
+            false => !self.has_gap_from(id, rules),
         };
         match group.entries_read {
-            Some(read) if !self.has_gap_from(from, rules) => Some(read.wrapping_add(1)),
+            Some(read) if known => Some(read.wrapping_add(1)),
             read if self.entries_added == 0 => read,
             _ => self.read_before(id, rules),
         }
@@ -77,7 +77,7 @@ impl Stream {
     }
 }
 
-/// Since Redis 8 deletions behind the group's last ID are seen too.
+/// Later servers see every deletion behind the group's last ID, and where that ID is gone.
 fn sees_gaps(rules: &Rules) -> bool {
-    rules.since((8, 0), NEVER)
+    rules.since((8, 0), (8, 1))
 }

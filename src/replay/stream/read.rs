@@ -1,7 +1,7 @@
 //! XLEN, XRANGE, XREVRANGE, XREAD, XREADGROUP.
 
-use crate::keyspace::Rules;
 use crate::keyspace::stream::{Pending, Stream, next_id, previous_id};
+use crate::keyspace::{NEVER, Rules};
 use crate::record::StreamId;
 use crate::replay::args::{Args, integer};
 use crate::replay::context::Context;
@@ -173,8 +173,11 @@ pub(super) fn xread(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
         starts.push(match text {
             [b'$'] | [b'$', 0, ..] => last,
             [b'+'] | [b'+', 0, ..] if cx.rules.since((7, 4), (8, 0)) => {
-                let live = stream.and_then(Stream::last_live);
-                previous_id(live.unwrap_or(last)).unwrap_or(LOWEST)
+                let newest = match cx.rules.since((8, 2), NEVER) {
+                    true => stream.and_then(Stream::last_live).unwrap_or(last),
+                    false => last,
+                };
+                previous_id(newest).unwrap_or(LOWEST)
             }
             [b'>'] | [b'>', 0, ..] => {
                 return Err(Rejection::error(
