@@ -7,12 +7,11 @@ use crate::keyspace::list::List;
 use crate::keyspace::module::Module;
 use crate::keyspace::rules::Rules;
 use crate::keyspace::set::Set;
-use crate::keyspace::stream::Stream;
+use crate::keyspace::stream;
 use crate::keyspace::text::Text;
 use crate::keyspace::value::Value;
 use crate::keyspace::zset;
 use crate::rdb::value::{Scratch, walk};
-use crate::record::value::StreamEvent;
 use crate::record::{DataType, RawValue, RdbType, ValueVisitor};
 
 /// The value that stands in a file; none for a collection without elements, which servers leave
@@ -27,6 +26,10 @@ pub fn load(raw: &RawValue<'_>, scratch: &mut Scratch, rules: &Rules) -> Result<
         DataType::Module | DataType::Array | DataType::Cron | DataType::Json
     ) {
         return Ok(Some(Value::Module(Box::new(Module::new(raw)))));
+    }
+    if of == DataType::Stream {
+        let stream = stream::load(raw, scratch, rules)?;
+        return Ok(Some(Value::Stream(Box::new(stream))));
     }
     let mut builder = Builder {
         rules,
@@ -66,7 +69,6 @@ impl ValueVisitor for Builder<'_> {
                 None
             }
             DataType::Hash => Some(Value::Hash(Hash::new())),
-            DataType::Stream => Some(Value::Stream(Box::new(Stream::new()))),
             _ => None,
         };
         Ok(())
@@ -112,12 +114,5 @@ impl ValueVisitor for Builder<'_> {
             self.value = Some(Value::ZSet(zset.finish(self.rules)));
         }
         Ok(())
-    }
-
-    fn stream(&mut self, event: StreamEvent<'_>) -> Result<()> {
-        match &mut self.value {
-            Some(Value::Stream(stream)) => stream.take(event, self.rules),
-            _ => Ok(()),
-        }
     }
 }
