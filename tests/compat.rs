@@ -230,25 +230,63 @@ fn fill_again(server: &Server) {
     }
 }
 
-/// Runs `work` on every number below `count`, by a few threads; tells what came how often.
-fn many(count: usize, work: impl Fn(usize, &Path) -> Result<Held, String> + Sync) -> Tally {
+/// Runs `work` on every number below `count`, by a few threads; tells what came how often. The
+/// inputs that were told otherwise are kept, and what both said of them.
+fn many(
+    what: &str,
+    count: usize,
+    work: impl Fn(usize, &Path) -> Result<Held, String> + Sync,
+) -> Tally {
     let tally = Mutex::new(Tally::new());
+    let differences = Mutex::new(Vec::new());
     let work = &work;
     thread::scope(|scope| {
         for part in 0..THREADS {
-            let tally = &tally;
+            let (tally, differences) = (&tally, &differences);
             scope.spawn(move || {
                 let folder = TempFolder::new();
                 for number in (part..count).step_by(THREADS) {
                     match work(number, folder.path()) {
                         Ok(held) => *tally.lock().unwrap().entry(held).or_default() += 1,
-                        Err(told) => panic!("input {number}:\n{told}"),
+                        Err(told) => {
+                            let kept = keep(&format!("{what}-{number}"), folder.path(), &told);
+                            let told =
+                                format!("input {number}, kept in {}:\n{told}", kept.display());
+                            differences.lock().unwrap().push(told);
+                        }
                     }
                 }
             });
         }
     });
+    let differences = differences.into_inner().unwrap();
+    let shown: Vec<_> = differences.iter().take(3).cloned().collect();
+    assert!(
+        differences.is_empty(),
+        "{what}: {} of {count} differ\n{}",
+        differences.len(),
+        shown.join("\n")
+    );
     tally.into_inner().unwrap()
+}
+
+/// Keeps the files of a folder, and what both said of them.
+fn keep(name: &str, folder: &Path, told: &str) -> PathBuf {
+    let place = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join("compat")
+        .join(name);
+    let _ = fs::remove_dir_all(&place);
+    for part in ["", "theirs", "ours", "theirs/set", "ours/set"] {
+        let from = folder.join(part);
+        if from.is_dir() {
+            fs::create_dir_all(place.join(part)).unwrap();
+            for (name, bytes) in files(&from) {
+                fs::write(place.join(part).join(name), bytes).unwrap();
+            }
+        }
+    }
+    fs::write(place.join("told"), told).unwrap();
+    place
 }
 
 type Tally = BTreeMap<Held, usize>;
@@ -294,6 +332,7 @@ fn both_fix(
     folder: &Path,
 ) -> Result<(Fixed, Vec<u8>), String> {
     let (one, other) = (folder.join("theirs"), folder.join("ours"));
+    fs::write(folder.join("input"), bytes).unwrap();
     for folder in [&one, &other] {
         let _ = fs::remove_dir_all(folder);
         fs::create_dir(folder).unwrap();
@@ -338,7 +377,7 @@ fn damaged_logs_are_told_as_the_tools_tell_them() {
     for kind in ServerKind::usable() {
         let logs = written(kind).logs;
         let number = count(90, 4000);
-        let tally = many(number, |seed, folder| {
+        let tally = many(&format!("logs-{kind}"), number, |seed, folder| {
             let log = &logs[seed % logs.len()];
             let bytes = match seed < logs.len() {
                 true => log.clone(),
@@ -365,7 +404,7 @@ fn a_fix_leaves_the_bytes_that_the_tools_leave() {
         let logs = written(kind).logs;
         let kept = Mutex::new(Vec::new());
         let number = count(90, 4000);
-        let tally = many(number, |seed, folder| {
+        let tally = many(&format!("fixes-{kind}"), number, |seed, folder| {
             let log = &logs[seed % logs.len()];
             let bytes = damaged(log, &mut Random::new(seed as u64 + 1_000_000));
             if is_valkey_snapshot(&bytes) {
@@ -421,7 +460,7 @@ fn every_cut_of_a_small_log_is_told_and_fixed_the_same() {
     for kind in ServerKind::usable() {
         let log = &written(kind).logs[0];
         let small = &log[..log.len().min(count(260, 2000))];
-        let tally = many(small.len(), |at, folder| {
+        let tally = many(&format!("cuts-{kind}"), small.len(), |at, folder| {
             let bytes = &small[..at];
             both(kind, "aof", &["f"], bytes, folder)?;
             match at % count(6, 1) {
@@ -494,7 +533,7 @@ fn sets_are_told_and_fixed_as_the_tools_do() {
     ]) {
         let set = written(kind).set;
         let number = count(100, 3000);
-        let tally = many(number, |seed, folder| {
+        let tally = many(&format!("sets-{kind}"), number, |seed, folder| {
             let mut random = Random::new(seed as u64 + 2_000_000);
             let mut set = set.clone();
             if seed > 0 {
@@ -596,7 +635,7 @@ fn snapshots_are_told_as_the_tools_tell_them() {
         let kind = written.kind;
         // As they are, each by each tool; then damaged, those of its own server.
         let number = snapshots.len() + count(130, 5000);
-        let tally = many(number, |seed, folder| {
+        let tally = many(&format!("snapshots-{kind}"), number, |seed, folder| {
             let bytes = match snapshots.get(seed) {
                 Some(bytes) => bytes.clone(),
                 None => {

@@ -113,7 +113,12 @@ pub(crate) fn hold(theirs: &Ran, ours: &Ran) -> Result<Held, String> {
             _ => Err(told(theirs, ours)),
         };
     }
-    if has("failed allocating") || has("OOM in dictTryExpand") {
+    let no_memory = [
+        "failed allocating",
+        "OOM in dictTryExpand",
+        "OOM in hashtableTryExpand",
+    ];
+    if no_memory.into_iter().any(has) {
         return match ours.code {
             Some(1) => Ok(Held::NoMemory),
             _ => Err(told(theirs, ours)),
@@ -150,7 +155,16 @@ pub(crate) fn comparable(stdout: &[u8]) -> Vec<Vec<u8>> {
         let cut = CUT_BEHIND
             .iter()
             .find_map(|text| position(line, text).map(|at| at + text.len()));
-        lines.push(line[..cut.unwrap_or(line.len())].to_vec());
+        let mut line = line[..cut.unwrap_or(line.len())].to_vec();
+        if let Some(at) = position(&line, SOURCE) {
+            let from = at + SOURCE.len();
+            let digits = line[from..].iter().skip(1);
+            let digits = digits.take_while(|c| c.is_ascii_digit()).count();
+            if line.get(from) == Some(&b':') {
+                line.drain(from..=from + digits);
+            }
+        }
+        lines.push(line);
     }
     lines
 }
@@ -178,11 +192,10 @@ const IN_LOGS: [&[u8]; 4] = [
     b"failed reading",
 ];
 
-const CUT_BEHIND: [&[u8]; 3] = [
-    b"Internal error in RDB reading offset ",
-    b"Expected \\r\\n, got: 00",
-    b" sha=",
-];
+/// What a line of the source stands behind.
+const SOURCE: &[u8] = b"Internal error in RDB reading offset 0, function at rdb.c";
+
+const CUT_BEHIND: [&[u8]; 2] = [b"Expected \\r\\n, got: 00", b" sha="];
 
 fn find(text: &[u8], what: &[u8]) -> bool {
     position(text, what).is_some()
