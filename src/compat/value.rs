@@ -111,6 +111,25 @@ impl Loader<'_> {
         }
     }
 
+    /// The count of members that get their room at once. For so many as this is asked for here there
+    /// is none on any machine; of still more the servers lose count, and go on.
+    fn roomy_count(&self, is_zset: bool, rio: &mut Rio<'_>) -> Got<u64> {
+        let count = self.count(rio)?;
+        let most = match self.release.is_valkey() {
+            true => u64::MAX / 20,
+            false => 1 << 60,
+        };
+        if (HOPELESS..=most).contains(&count) {
+            let what = match self.release {
+                Release::Valkey91 => "hashtable",
+                Release::Valkey81 if !is_zset => "hashtable",
+                _ => "dict",
+            };
+            return said(format!("OOM in {what}TryExpand {count}"));
+        }
+        Ok(count)
+    }
+
     fn list(&mut self, rio: &mut Rio<'_>) -> Got {
         for _ in 0..self.count(rio)? {
             let text = rio.string()?;
@@ -120,7 +139,7 @@ impl Loader<'_> {
     }
 
     fn set(&mut self, rio: &mut Rio<'_>) -> Got {
-        let count = self.count(rio)?;
+        let count = self.roomy_count(false, rio)?;
         let mut seen = Seen::new(count);
         for _ in 0..count {
             let (at, text) = (rio.offset(), rio.string()?);
@@ -133,7 +152,7 @@ impl Loader<'_> {
     }
 
     fn zset(&mut self, number: u8, rio: &mut Rio<'_>) -> Got {
-        let count = self.count(rio)?;
+        let count = self.roomy_count(true, rio)?;
         let mut seen = Seen::new(count);
         let mut longest = 0;
         for _ in 0..count {
@@ -160,7 +179,7 @@ impl Loader<'_> {
     }
 
     fn hash(&mut self, number: u8, rio: &mut Rio<'_>) -> Got {
-        let count = self.count(rio)?;
+        let count = self.roomy_count(false, rio)?;
         let mut seen = Seen::new(count);
         let mut packed = number == types::HASH && count <= PACKED_FIELDS;
         for _ in 0..count {
@@ -321,6 +340,8 @@ const PACKED_LENGTH: u64 = 64;
 const MODULE_TEXT: u64 = 18;
 /// Room that is made for members before they are read.
 const FIRST_ROOM: usize = 1024;
+/// Members from this count on have no room in 47 bits of addresses.
+const HOPELESS: u64 = 1 << 44;
 /// The latest time that a field may have.
 const LATEST: u64 = 0xffff_ffff_ffff;
 

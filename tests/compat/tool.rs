@@ -103,29 +103,23 @@ fn run(mut command: Command, folder: &Path) -> Ran {
     }
 }
 
+/// Whether a tool crashed or hung.
+pub(crate) fn crashed(ran: &Ran) -> bool {
+    !matches!(ran.code, Some(0 | 1)) || find(&ran.stdout, b"Server crash checking")
+}
+
 /// Holds what we say against what the tool says.
 pub(crate) fn hold(theirs: &Ran, ours: &Ran) -> Result<Held, String> {
     let has = |text: &str| find(&theirs.stdout, text.as_bytes());
-    let crashed = !matches!(theirs.code, Some(0 | 1)) || has("Server crash checking");
-    if crashed {
+    if crashed(theirs) {
         return match ours.code {
             Some(1) => Ok(Held::Crashed),
             _ => Err(told(theirs, ours)),
         };
     }
-    let no_memory = [
-        "failed allocating",
-        "OOM in dictTryExpand",
-        "OOM in hashtableTryExpand",
-    ];
-    if no_memory.into_iter().any(has) {
-        return match ours.code {
-            Some(1) => Ok(Held::NoMemory),
-            _ => Err(told(theirs, ours)),
-        };
-    }
     match ours.code == theirs.code && comparable(&ours.stdout) == comparable(&theirs.stdout) {
         true => Ok(Held::Same),
+        false if has("OOM in ") && ours.code == Some(1) => Ok(Held::NoMemory),
         false => Err(told(theirs, ours)),
     }
 }
@@ -185,7 +179,9 @@ fn logged(line: &[u8]) -> Option<&[u8]> {
 }
 
 /// What the tools log and we do not.
-const IN_LOGS: [&[u8]; 4] = [
+const IN_LOGS: [&[u8]; 6] = [
+    b"rdbGenericLoadStringObject failed allocating",
+    b"rdbLoadLzfStringObject failed allocating",
     b"Cleaning slot migration log",
     b"Terminating server after rdb file reading failure",
     b"failed reading hash",
