@@ -241,6 +241,8 @@ problems! {
     AofArity { found: u64 } = "aof-arity", "the command does not take {} arguments", found;
     /// The snapshot in front of a log is damaged, and commands were found behind it.
     AofPreamble = "aof-preamble", "the snapshot in front is damaged from here on, and the log goes on behind it";
+    /// The snapshot in front of a log is damaged, and nothing stands behind it that could be kept.
+    AofNoLog = "aof-no-log", "the snapshot is damaged, and no log stands behind it in its file";
     /// A command in a form that loads and that no server writes.
     AofLax = "aof-lax-form", "the command's form is not the one that servers write: they load it, their checker refuses it";
     /// Text of a known form that does not read.

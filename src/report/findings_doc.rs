@@ -149,6 +149,16 @@ pub const DOCS: &[FindingDoc] = &[
         remedy: "Nothing has to be done for the log to load.",
     },
     FindingDoc {
+        code: "aof-no-log",
+        title: "a damaged snapshot without a log behind it",
+        meaning: "`check-aof --fix` found a snapshot that is damaged, and no command behind it in \
+                  its file: the base of a set, or a preamble whose log is lost. Cutting a snapshot \
+                  leaves nothing that a server loads, so nothing is changed.",
+        example: "A base file with an overwritten byte, beside an intact incremental file.",
+        remedy: "Take the base from a backup of the same rewrite; most of its keys can be read by \
+                 `dump-to-json --keep-going`, and the commands of the other files by `log`.",
+    },
+    FindingDoc {
         code: "aof-open-multi",
         title: "a transaction without its end",
         meaning: "The log, or what can be read of it, ends before the `EXEC`. Servers take \
