@@ -39,10 +39,10 @@ impl Position {
 }
 
 /// The database that a SELECT selects. One with anything but a number is an error, which leaves
-/// the database as it was.
+/// the database as it was. More arguments are left alone, by those that load it.
 #[inline]
 pub fn selected(command: &Command<'_>) -> Option<u32> {
-    if command.argc() != 2 || !command.is("select") {
+    if command.argc() < 2 || !command.is("select") {
         return None;
     }
     let number = parse_canonical_i64(command.args().nth(1)?)?;

@@ -64,8 +64,11 @@ Examples:
   redkit check-aof --format json appendonly.aof | jq .findings
 
 Exit status:
-  0  every log loads (with --strict: and there is no warning); with --fix: it does now
-  1  a log is damaged: it is refused, cut back, or crashes the server
+  0  every log loads (with --strict: and there is no warning); with --fix: it does now;
+     with --fix -n: the plan could be carried out
+  1  a log is damaged: it is refused, cut back, or crashes the server; or a folder has
+     files of a set and no manifest, so that a server starts without them; or nothing
+     can be kept of a damaged snapshot
   2  the command line is wrong; with --fix: a strategy must be chosen, or consent is missing
   3  a file cannot be read or written
   4  a file is of another kind, or its snapshot of a version that is not known

@@ -49,11 +49,21 @@ pub const DOCS: &[FindingDoc] = &[
     FindingDoc {
         code: "aof-arity",
         title: "a command with a wrong number of arguments",
-        meaning: "The command is known, but not with so many arguments. Redis does not look \
-                  at the number while it loads a log, and crashes; Valkey refuses the log.",
+        meaning: "The command is known, but not with so many arguments. Valkey refuses the log. \
+                  Redis does not look at the number while it loads a log: with too few it crashes \
+                  more often than not; what is too much it leaves alone, which is a warning.",
         example: "A `SET` with one argument, whose value was lost with the bytes around it.",
         remedy: "Take the command out of the log; what it should have done, only its writer \
-                 knows.",
+                 knows. `check-aof --fix --strategy skip` does so where the server would stop.",
+    },
+    FindingDoc {
+        code: "aof-crash",
+        title: "a command that no log may hold",
+        meaning: "The server crashes as it runs this command from a log, where there is no client \
+                  behind it: `PSYNC` on every server, `WAIT` on Redis 6.2 and 7.0, `RESET`, `AUTH` \
+                  with a name, `UNSUBSCRIBE` and some more on Redis 6.2. No server writes them.",
+        example: "A log that was put together by hand from what a client sent.",
+        remedy: "`check-aof --fix --strategy skip` takes it out; it changes no data.",
     },
     FindingDoc {
         code: "aof-crash",
@@ -154,6 +164,16 @@ pub const DOCS: &[FindingDoc] = &[
                   one; their checker would cut the log at the first.",
         example: "Two transactions of which the first lost its last command.",
         remedy: "Nothing has to be done for the log to load.",
+    },
+    FindingDoc {
+        code: "aof-no-log",
+        title: "a damaged snapshot without a log behind it",
+        meaning: "`check-aof --fix` found a snapshot that is damaged, and no command behind it in \
+                  its file: the base of a set, or a preamble whose log is lost. Cutting a snapshot \
+                  leaves nothing that a server loads, so nothing is changed.",
+        example: "A base file with an overwritten byte, beside an intact incremental file.",
+        remedy: "Take the base from a backup of the same rewrite; most of its keys can be read by \
+                 `dump-to-json --keep-going`, and the commands of the other files by `log`.",
     },
     FindingDoc {
         code: "aof-open-multi",
