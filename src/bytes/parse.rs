@@ -251,8 +251,6 @@ problems! {
     AofRefused = "aof-refused", "the server answers this command with an error, and goes on";
     /// A command of a log that cannot be run here.
     AofUnplayable = "aof-unplayable", "this command cannot be run without the server";
-    /// A command of a log over which servers crash.
-    AofCrash = "aof-crash", "servers crash over this command";
     /// A time to live that counts from an unknown moment.
     AofRelative = "aof-relative-time", "a time to live counts from when the command is run, and no time stands before it";
     /// Text of a known form that does not read.

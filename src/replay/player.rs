@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::aof::resp;
-use crate::command::{self, Resolved};
+use crate::command::{self, Resolved, Signature};
 use crate::keyspace::{Keyspace, Shard, table as keys};
 use crate::replay::args::Args;
 use crate::replay::context::Context;
@@ -227,9 +227,12 @@ impl<'d> Player<'_, 'd> {
         time: Option<i64>,
         args: &[&'d [u8]],
     ) -> Result<(), Stopped> {
-        let (&name, rest) = args.split_first().unwrap_or((&(b"" as &[u8]), &[]));
+        let (&name, mut rest) = args.split_first().unwrap_or((&(b"" as &[u8]), &[]));
         let row = match self.find(name, args.len(), rest.first().copied()) {
-            Ok(Found::Row(row)) => row,
+            Ok(Found::Row(row, most)) => {
+                rest = rest.get(..most).unwrap_or(rest);
+                row
+            }
             Ok(Found::Nothing) => {
                 self.played.done += 1;
                 return Ok(());
@@ -295,20 +298,27 @@ impl<'d> Player<'_, 'd> {
         let spec = command::lookup(name).ok_or_else(unknown)?;
         match spec.resolve(second, self.common.rules.like) {
             Resolved::UnknownCommand | Resolved::UnknownSubcommand => Err(unknown()),
-            Resolved::Known(name, signature) if !signature.accepts(argc as u64) => {
+            Resolved::Known(name, signature) if self.stops(signature, argc) => {
                 let why = format!("{name} does not take {} arguments", argc.saturating_sub(1));
                 Err(match self.common.rules.is_valkey() {
                     true => Why::Arity(why),
                     false => Why::Crash(why),
                 })
             }
-            Resolved::Known(name, _) => Ok(match table::row(spec.index()) {
-                Some(row) if !row.reads => Found::Row(row),
+            Resolved::Known(name, signature) => Ok(match table::row(spec.index()) {
+                Some(row) if !row.reads => Found::Row(row, most(signature)),
                 _ if name == "multi" => Found::Multi,
                 _ if name == "exec" => Found::Exec,
                 _ => Found::Nothing,
             }),
         }
+    }
+
+    /// Whether a server goes no further because of the number of arguments. Redis does not look at it
+    /// while it loads: it crashes where some are missing, and passes over those too many.
+    fn stops(&self, signature: &Signature, argc: usize) -> bool {
+        let is_short = (argc as u64) < u64::from(signature.arity.unsigned_abs());
+        !signature.accepts(argc as u64) && (is_short || self.common.rules.is_valkey())
     }
 
     fn apply(&mut self, row: &Row, time: Option<i64>, args: &[&[u8]]) -> Outcome {
@@ -407,9 +417,15 @@ impl<'d> Player<'_, 'd> {
     }
 }
 
+/// Arguments behind the name that a command looks at.
+fn most(signature: &Signature) -> usize {
+    usize::try_from(signature.arity).map_or(usize::MAX, |arity| arity.saturating_sub(1))
+}
+
 /// Who does a command.
 enum Found {
-    Row(&'static Row),
+    /// This one, of so many arguments behind the name at the most.
+    Row(&'static Row, usize),
     /// It has nothing to do with the keyspace.
     Nothing,
     Multi,

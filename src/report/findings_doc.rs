@@ -66,13 +66,6 @@ pub const DOCS: &[FindingDoc] = &[
         remedy: "`check-aof --fix --strategy skip` takes it out; it changes no data.",
     },
     FindingDoc {
-        code: "aof-crash",
-        title: "a command over which servers crash",
-        meaning: "Loading this command ends the server, because of what it finds in the data or the arguments.",
-        example: "A `DISCARD` that a transaction of the log runs.",
-        remedy: "Take the command out of the log: `check-aof` says what a server does with the rest.",
-    },
-    FindingDoc {
         code: "aof-discard",
         title: "DISCARD inside a transaction",
         meaning: "A `DISCARD` stands between a `MULTI` and its `EXEC`. No server writes that; every \
