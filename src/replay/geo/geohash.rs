@@ -196,6 +196,8 @@ pub(super) enum Measure {
     Plain,
     /// Since 7.0: along a meridian without it.
     Meridian,
+    /// Since Valkey 9: also where the meridians are as good as one.
+    NearMeridian,
 }
 
 impl Measure {
@@ -203,7 +205,12 @@ impl Measure {
     pub(super) fn distance(self, one: Place, other: Place) -> f64 {
         let ([lon1, lat1], [lon2, lat2]) = (one, other);
         let v = ((to_radians(lon2) - to_radians(lon1)) / 2.0).sin();
-        if self == Measure::Meridian && v == 0.0 {
+        let one_meridian = match self {
+            Measure::Plain => false,
+            Measure::Meridian => v == 0.0,
+            Measure::NearMeridian => v.abs() <= 1e-15,
+        };
+        if one_meridian {
             return along_meridian(lat1, lat2);
         }
         let (lat1, lat2) = (to_radians(lat1), to_radians(lat2));
@@ -256,7 +263,7 @@ impl Search {
                 let (width, height) = (width * self.unit, height * self.unit);
                 let north = match measure {
                     Measure::Plain => measure.distance(place, [place[0], lat]),
-                    Measure::Meridian => along_meridian(place[1], lat),
+                    _ => along_meridian(place[1], lat),
                 };
                 let east = || measure.distance(place, [lon, place[1]]);
                 if north > height / 2.0 || east() > width / 2.0 {
@@ -320,9 +327,7 @@ impl Search {
                 let near = |place| self.measure.distance(self.centre, place) < radius;
                 near([lon, north]) || near([lon, south]) || near([east, lat]) || near([west, lat])
             }
-            Measure::Meridian => {
-                north < max_lat || south > min_lat || east < max_lon || west > min_lon
-            }
+            _ => north < max_lat || south > min_lat || east < max_lon || west > min_lon,
         }
     }
 
@@ -413,14 +418,15 @@ fn centre(corners: &[Place]) -> Place {
     let (mut x, mut y, mut z) = (0.0, 0.0, 0.0);
     for [lon, lat] in corners {
         let (lon, lat) = (to_radians(*lon), to_radians(*lat));
-        x += EARTH_RADIUS * lat.cos() * lon.cos();
-        y += EARTH_RADIUS * lat.cos() * lon.sin();
-        z += EARTH_RADIUS * lat.sin();
+        x += lat.cos() * lon.cos();
+        y += lat.cos() * lon.sin();
+        z += lat.sin();
     }
-    let count = corners.len() as f64;
-    (x, y, z) = (x / count, y / count, z / count);
-    let level = (x * x + y * y).sqrt();
-    [to_degrees(y.atan2(x)), to_degrees(z.atan2(level))]
+    let level = f64::sqrt(x * x + y * y);
+    [
+        to_degrees(f64::atan2(y, x)),
+        to_degrees(f64::atan2(z, level)),
+    ]
 }
 
 /// Whether a ray from the place crosses an odd number of edges.

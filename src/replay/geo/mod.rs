@@ -135,7 +135,9 @@ fn metres(unit: &[u8], rules: &Rules) -> Result<f64, Rejection> {
 }
 
 fn measure(rules: &Rules) -> Measure {
-    if rules.since((7, 0), (0, 0)) {
+    if rules.since(crate::keyspace::NEVER, (9, 0)) {
+        Measure::NearMeridian
+    } else if rules.since((7, 0), (0, 0)) {
         Measure::Meridian
     } else {
         Measure::Plain

@@ -436,6 +436,7 @@ impl<'a> Options<'_, 'a> {
                 if is(word, "bypolygon")
                     && rules.since(NEVER, (9, 0))
                     && !corners.is_empty()
+                    && !(self.from_member || self.from_place)
                     && (self.asked.shape.is_none() || polygon) =>
             {
                 self.polygon(count, corners).map(Some)
