@@ -3,25 +3,25 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use anyhow::Context;
 use clap::{Args, ValueEnum};
 
 use crate::cli::Exit;
-use crate::cli::args::{self, Common, ReportArgs, ReportFormat};
+use crate::cli::args::{self, Common, ReportArgs, ReportFormat, each_report};
 use crate::cli::values::{self, file_offset, like, moment};
-use crate::cli::words::{self, Words};
+use crate::cli::words::Words;
 use crate::command::Like;
-use crate::error::printable;
+use crate::error::{Result, printable};
 use crate::keyspace::digest::Digest;
 use crate::report::aof::Fate;
 use crate::report::check::Verdict;
 use crate::report::replay::ReplayReport;
 use crate::report::text::shown;
 use crate::report::{json_report, text};
+use crate::task::InputPath;
 use crate::task::dump::DumpOptions;
 use crate::task::get::one_of;
 use crate::task::place::FileOffset;
-use crate::task::replay::{OnError, ReplayOptions, replay};
+use crate::task::replay::{OnError, ReplayOptions, Replayed, replay};
 
 /// Run a log over its snapshot, as a server does when it starts, and say what comes out
 ///
@@ -150,7 +150,7 @@ Exit status:
      modules, so that the result or the digest is not the server's
   5  the digest is another than expected, the key is not there, or memory does not suffice";
 
-fn digest(text: &str) -> Result<Digest, &'static str> {
+fn digest(text: &str) -> std::result::Result<Digest, &'static str> {
     Digest::from_hex(text).ok_or("a digest has 40 hexadecimal digits")
 }
 
@@ -163,51 +163,56 @@ enum Errors {
 impl Replay {
     pub(super) fn run(self, common: &Common, words: &Words) -> anyhow::Result<Exit> {
         let input = args::input(&self.path);
-        let name = shown(&args::name(&input));
-        let options = self.options();
         let key = self.get.as_deref().map(values::key).transpose()?;
-        let replayed = common.run(&input, true, words, |run| {
-            let replayed = replay(&input, &options, run)?;
-            let found = match &key {
-                Some(key) => one_of(
-                    &replayed.keyspace,
-                    self.db,
-                    key,
-                    &DumpOptions::default(),
-                    run,
-                )?,
+        let inputs = std::slice::from_ref(&input);
+        let exit = each_report("replay", inputs, self.report.format, words, |input| {
+            self.one(input, key.as_deref(), common, words)
+        })?;
+        Ok(exit)
+    }
+
+    /// What is printed about the input, and the status that it leads to.
+    fn one(
+        &self,
+        input: &InputPath,
+        key: Option<&[u8]>,
+        common: &Common,
+        words: &Words,
+    ) -> Result<(String, Exit)> {
+        let name = shown(&args::name(input));
+        let options = self.options();
+        let (report, found) = common.run(input, true, words, |run| {
+            let Replayed { report, keyspace } = replay(input, &options, run)?;
+            let found = match key {
+                Some(key) => one_of(&keyspace, self.db, key, &DumpOptions::default(), run)?,
                 None => None,
             };
-            Ok((replayed.report, found))
-        });
-        let (report, found) = replayed.with_context(|| name.clone())?;
+            Ok((report, found))
+        })?;
         let mut exit = self.exit(&report);
-        for refused in self.complaints(&report) {
-            words.error(&format!("{name}: {refused}"));
+        for complaint in self.complaints(&report) {
+            words.error(&format!("{name}: {complaint}"));
         }
-        let text = match (&key, self.report.format) {
+        let text = match (key, self.report.format) {
             (Some(key), _) => {
+                self.tell(&report, words);
                 if found.is_none() {
                     let key = printable(key);
                     let text = format!("{name}: there is no key \"{key}\" in db {}", self.db);
                     words.error(&text);
                     exit = exit.max(Exit::Limit);
                 }
-                self.tell(&report, words);
-                found.map(|json| String::from_utf8_lossy(&json).into_owned())
+                String::from_utf8_lossy(&found.unwrap_or_default()).into_owned()
             }
-            (None, ReportFormat::Json) => Some(json_report::replay(&report, exit.code()) + "\n"),
+            (None, ReportFormat::Json) => json_report::replay(&report, exit.code()) + "\n",
             (None, ReportFormat::Text) if !self.digests.digest_at.is_empty() => {
                 self.tell(&report, words);
-                Some(text::digests_at(&report))
+                text::digests_at(&report)
             }
-            (None, ReportFormat::Text) if words.is_quiet() && exit == Exit::Done => None,
-            (None, ReportFormat::Text) => Some(text::replay(&report, words.out)),
+            (None, ReportFormat::Text) if words.is_quiet() && exit == Exit::Done => String::new(),
+            (None, ReportFormat::Text) => text::replay(&report, words.out),
         };
-        match words::print(&text.unwrap_or_default()) {
-            Err(error) if !error.is_closed_pipe() => Err(error.into()),
-            _ => Ok(exit),
-        }
+        Ok((text, exit))
     }
 
     fn options(&self) -> ReplayOptions {
