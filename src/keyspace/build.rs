@@ -25,7 +25,7 @@ pub fn load(raw: &RawValue<'_>, scratch: &mut Scratch, rules: &Rules) -> Result<
         of,
         DataType::Module | DataType::Array | DataType::Cron | DataType::Json
     ) {
-        return Ok(Some(Value::Module(Box::new(Module::new(raw)))));
+        return Ok(Some(Value::Module(Box::new(Module::new(raw, scratch)))));
     }
     if of == DataType::Stream {
         let stream = stream::load(raw, scratch, rules)?;

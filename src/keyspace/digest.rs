@@ -12,7 +12,8 @@ use crate::bytes::Element;
 use crate::bytes::number::write_double;
 use crate::error::Result;
 use crate::keyspace::rules::{NEVER, Rules};
-use crate::keyspace::{Keyspace, Value};
+use crate::keyspace::vector_sum::VectorSum;
+use crate::keyspace::{Keyspace, Value, vector};
 use crate::record::value::{ModuleEvent, StreamEvent};
 use crate::record::{DataType, RdbType, ValueVisitor, Walk};
 
@@ -109,6 +110,7 @@ pub struct ValueDigest<'r> {
     pub unknown: bool,
     ordered: bool,
     scores: Vec<u8>,
+    vectors: Option<Box<VectorSum>>,
 }
 
 impl<'r> ValueDigest<'r> {
@@ -120,6 +122,7 @@ impl<'r> ValueDigest<'r> {
             unknown: false,
             ordered: false,
             scores: Vec::new(),
+            vectors: None,
         }
     }
 
@@ -215,8 +218,20 @@ impl ValueVisitor for ValueDigest<'_> {
     }
 
     fn module(&mut self, event: ModuleEvent<'_>) -> Result<()> {
-        if let ModuleEvent::Start { .. } = event {
-            self.unknown = true;
+        match event {
+            ModuleEvent::Start {
+                name: vector::NAME,
+                decoded: true,
+                ..
+            } => self.vectors = Some(Box::default()),
+            ModuleEvent::Start { .. } => self.unknown = true,
+            ModuleEvent::Node(node) => {
+                let sum = self.vectors.as_mut().and_then(|it| it.node(node));
+                if let Some(sum) = sum {
+                    self.digest.xor(&sum.0);
+                }
+            }
+            ModuleEvent::Raw(_) => {}
         }
         Ok(())
     }

@@ -22,6 +22,8 @@ pub mod stream;
 pub mod table;
 pub mod text;
 mod value;
+pub mod vector;
+mod vector_sum;
 pub mod zset;
 
 use std::collections::{BTreeMap, BTreeSet};
