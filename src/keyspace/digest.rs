@@ -256,7 +256,9 @@ pub fn full(keyspace: &Keyspace) -> Result<Digest> {
         for slot in keyspace.keys(db) {
             let mut value = FullDigest::new(db, slot.name(), slot.expires_at());
             match &slot.value {
-                Value::Module(module) => value.raw(module.rdb_type(), module.bytes()),
+                Value::Module(module) if let Some(bytes) = module.bytes() => {
+                    value.raw(module.rdb_type(), bytes);
+                }
                 other => other.walk(&mut value)?,
             }
             all.xor(&value.finish().0);
@@ -446,6 +448,17 @@ impl ValueVisitor for FullDigest {
                 let mut told = Sha1::new();
                 feed(&mut told, &[format!("{event:?}").as_bytes()]);
                 self.unordered.xor(&told.finalize());
+            }
+        }
+        Ok(())
+    }
+
+    fn module(&mut self, event: ModuleEvent<'_>) -> Result<()> {
+        // Of what is decoded, every part is told in the same order; the whole of others is `raw`.
+        match event {
+            ModuleEvent::Start { .. } | ModuleEvent::Raw(_) => {}
+            ModuleEvent::Node(node) => {
+                feed(&mut self.ordered, &[format!("{node:?}").as_bytes()]);
             }
         }
         Ok(())

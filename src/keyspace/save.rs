@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::command::ServerLine;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::keyspace::{Keyspace, NEVER, Rules, Slot, Value};
 use crate::rdb::string::Compress;
 use crate::rdb::value::Encoder;
@@ -97,8 +97,12 @@ impl<'r> Saver<'r> {
         let rdb_type = slot.value.rdb_type(self.rules);
         let (name, expires_at) = (slot.name(), slot.expires_at());
         if let Value::Module(module) = &slot.value {
+            let Some(bytes) = module.bytes() else {
+                let text = "a vector set cannot be saved: its graph is not kept".to_owned();
+                return Err(Error::new(ErrorKind::Unsupported(text)));
+            };
             return self.writer.entry(name, expires_at, rdb_type, |out| {
-                out.extend_from_slice(module.bytes());
+                out.extend_from_slice(bytes);
                 Ok(())
             });
         }
