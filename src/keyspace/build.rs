@@ -3,16 +3,15 @@
 use crate::bytes::Element;
 use crate::error::Result;
 use crate::keyspace::hash::Hash;
-use crate::keyspace::list::List;
+use crate::keyspace::list::{End, List};
 use crate::keyspace::module::Module;
 use crate::keyspace::rules::Rules;
 use crate::keyspace::set::Set;
-use crate::keyspace::stream::Stream;
+use crate::keyspace::stream;
 use crate::keyspace::text::Text;
 use crate::keyspace::value::Value;
 use crate::keyspace::zset;
 use crate::rdb::value::{Scratch, walk};
-use crate::record::value::StreamEvent;
 use crate::record::{DataType, RawValue, RdbType, ValueVisitor};
 
 /// The value that stands in a file; none for a collection without elements, which servers leave
@@ -26,13 +25,17 @@ pub fn load(raw: &RawValue<'_>, scratch: &mut Scratch, rules: &Rules) -> Result<
         of,
         DataType::Module | DataType::Array | DataType::Cron | DataType::Json
     ) {
-        return Ok(Some(Value::Module(Box::new(Module::new(raw)))));
+        return Ok(Some(Value::Module(Box::new(Module::new(raw, scratch)))));
+    }
+    if of == DataType::Stream {
+        let stream = stream::load(raw, scratch, rules)?;
+        return Ok(Some(Value::Stream(Box::new(stream))));
     }
     let mut builder = Builder {
+        of: raw.rdb_type,
         rules,
         value: None,
         zset: None,
-        packed: matches!(raw.rdb_type, RdbType::ZsetZiplist | RdbType::ZsetListpack),
     };
     walk(raw, scratch, &mut builder)?;
     Ok(builder.value.filter(|value| !value.is_empty()))
@@ -40,11 +43,23 @@ pub fn load(raw: &RawValue<'_>, scratch: &mut Scratch, rules: &Rules) -> Result<
 
 /// Is told a value and builds it.
 struct Builder<'a> {
+    of: RdbType,
     rules: &'a Rules,
     value: Option<Value>,
     zset: Option<zset::Builder>,
-    /// The file has it packed.
-    packed: bool,
+}
+
+impl Builder<'_> {
+    /// A set to be filled, in the form with which a server begins.
+    fn empty_set(&self, count: Option<u64>) -> Set {
+        let count = count.map_or(0, |count| usize::try_from(count).unwrap_or(usize::MAX));
+        match (self.of, self.rules.set_entries) {
+            (RdbType::SetListpack, Some(most)) if count <= most => Set::packed(),
+            (RdbType::SetListpack, Some(_)) => Set::table(),
+            _ if count > self.rules.intset_entries => Set::table(),
+            _ => Set::new(),
+        }
+    }
 }
 
 impl ValueVisitor for Builder<'_> {
@@ -54,19 +69,19 @@ impl ValueVisitor for Builder<'_> {
         Ok(())
     }
 
-    fn begin(&mut self, of: DataType, _count: Option<u64>) -> Result<()> {
+    fn begin(&mut self, of: DataType, count: Option<u64>) -> Result<()> {
         self.value = match of {
             DataType::List => Some(Value::List(List::new())),
-            DataType::Set => Some(Value::Set(Set::new())),
+            DataType::Set => Some(Value::Set(self.empty_set(count))),
             DataType::ZSet => {
-                self.zset = Some(match self.packed {
+                let packed = matches!(self.of, RdbType::ZsetZiplist | RdbType::ZsetListpack);
+                self.zset = Some(match packed {
                     true => zset::Builder::packed(),
                     false => zset::Builder::table(),
                 });
                 None
             }
             DataType::Hash => Some(Value::Hash(Hash::new())),
-            DataType::Stream => Some(Value::Stream(Box::new(Stream::new()))),
             _ => None,
         };
         Ok(())
@@ -74,11 +89,10 @@ impl ValueVisitor for Builder<'_> {
 
     fn element(&mut self, element: Element<'_>) -> Result<()> {
         let mut text = itoa::Buffer::new();
-        let element = element.bytes(&mut text);
         match &mut self.value {
-            Some(Value::List(list)) => list.push_back(element, self.rules),
+            Some(Value::List(list)) => list.push(element.bytes(&mut text), End::Tail),
             Some(Value::Set(set)) => {
-                set.add(element, self.rules);
+                set.add_element(element, self.rules);
             }
             _ => {}
         }
@@ -112,12 +126,5 @@ impl ValueVisitor for Builder<'_> {
             self.value = Some(Value::ZSet(zset.finish(self.rules)));
         }
         Ok(())
-    }
-
-    fn stream(&mut self, event: StreamEvent<'_>) -> Result<()> {
-        match &mut self.value {
-            Some(Value::Stream(stream)) => stream.take(event, self.rules),
-            _ => Ok(()),
-        }
     }
 }
