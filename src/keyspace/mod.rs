@@ -12,6 +12,7 @@ pub mod digest;
 pub mod hash;
 pub mod list;
 pub mod module;
+pub mod pack;
 pub mod rules;
 pub mod set;
 pub mod stream;
