@@ -77,12 +77,21 @@ impl Hash {
     /// anything is wrong with it.
     pub fn from_pairs(blob: &[u8], rules: &Rules) -> Option<Self> {
         let pack = Pack::verified(blob)?;
-        if !pack.len().is_multiple_of(2) {
+        let whole = pack.len().is_multiple_of(2);
+        whole.then(|| Hash(Form::Pairs(pack)).spilled(rules))
+    }
+
+    /// The same of a listpack of fields, values and expiries.
+    pub fn from_triples(blob: &[u8], rules: &Rules) -> Option<Self> {
+        let pack = Pack::verified(blob)?;
+        if rules.is_valkey() || !pack.len().is_multiple_of(3) {
             return None;
         }
-        let mut hash = Hash(Form::Pairs(pack));
-        hash.spill(rules);
-        Some(hash)
+        let mut times = pack.entries().skip(2).step_by(3);
+        let numbers = times.all(|time| matches!(time, Element::Int(0..)));
+        let hash = Hash(Form::Triples(pack));
+        let sorted = hash.fields().is_sorted_by_key(|f| f.2.unwrap_or(i64::MAX));
+        (numbers && sorted).then(|| hash.spilled(rules))
     }
 
     /// Fields in it.
@@ -173,7 +182,7 @@ impl Hash {
         // 6.2 looks at this only while it makes room, which it does not for HINCRBY.
         let long = name.len() > rules.packed_string || value.len() > rules.packed_string;
         let long = long && rules.since((7, 0), (0, 0));
-        if long && !matches!(self.0, Form::Table(_)) {
+        if long {
             self.to_table();
         }
         let (field, text) = (Element::Bytes(name), Element::Bytes(value));
@@ -222,6 +231,9 @@ impl Hash {
     ) -> bool {
         if expires_at.is_some() {
             self.allow_expiry(rules);
+        }
+        if name.len() > rules.packed_string || value.len() > rules.packed_string {
+            self.to_table();
         }
         let new = self.set(name, value, OldExpiry::Dropped, rules);
         if expires_at.is_some() {
@@ -341,6 +353,11 @@ impl Hash {
         }
     }
 
+    fn spilled(mut self, rules: &Rules) -> Self {
+        self.spill(rules);
+        self
+    }
+
     /// Leaves a packed form that has too many fields.
     #[inline]
     fn spill(&mut self, rules: &Rules) {
@@ -352,6 +369,9 @@ impl Hash {
     /// Becomes a table, for good.
     #[cold]
     fn to_table(&mut self) {
+        if let Form::Table(_) = self.0 {
+            return;
+        }
         let mut fields = Box::<Fields>::default();
         let mut text = (itoa::Buffer::new(), itoa::Buffer::new());
         for (name, value, expires_at) in self.fields() {

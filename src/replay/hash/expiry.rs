@@ -305,6 +305,9 @@ pub(super) fn hsetex(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     if usize::try_from(integer(count)?) != Ok(pairs.len()) || pairs.is_empty() {
         return Err(arity("hsetex"));
     }
+    if rules.is_valkey() {
+        cx.hash(key)?;
+    }
     let time = options.expiry(cx, "hsetex")?;
     let hash = cx.hash(key)?;
     let met = match options.key {

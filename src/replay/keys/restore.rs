@@ -36,7 +36,7 @@ pub(super) fn restore(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
         .ok_or_else(|| Rejection::error("ERR DUMP payload version or checksum are wrong"))?;
     cx.claim(payload.len() as u64 * 8)?;
     let value =
-        value(version, body, cx.rules).ok_or_else(|| Rejection::error("ERR Bad data format"))?;
+        value(version, payload, cx.rules).ok_or_else(|| Rejection::error("ERR Bad data format"))?;
     let expires_at = match ttl {
         0 => None,
         ttl if options.absolute => Some(ttl),
