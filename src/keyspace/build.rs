@@ -11,6 +11,7 @@ use crate::keyspace::stream::Stream;
 use crate::keyspace::text::Text;
 use crate::keyspace::value::Value;
 use crate::keyspace::zset::ZSet;
+use crate::rdb::string;
 use crate::rdb::value::{Scratch, walk};
 use crate::record::value::StreamEvent;
 use crate::record::{DataType, RawValue, RdbType, ValueVisitor};
@@ -28,6 +29,9 @@ pub fn load(raw: &RawValue<'_>, scratch: &mut Scratch, rules: &Rules) -> Result<
     ) {
         return Ok(Some(Value::Module(Box::new(Module::new(raw)))));
     }
+    if let Some(value) = copied(raw, scratch, rules) {
+        return Ok(Some(value).filter(|value| !value.is_empty()));
+    }
     let mut builder = Builder {
         of: raw.rdb_type,
         rules,
@@ -35,6 +39,24 @@ pub fn load(raw: &RawValue<'_>, scratch: &mut Scratch, rules: &Rules) -> Result<
     };
     walk(raw, scratch, &mut builder)?;
     Ok(builder.value.filter(|value| !value.is_empty()))
+}
+
+/// A value whose packed form is taken over as it is; none where it is not in order, or has none.
+fn copied(raw: &RawValue<'_>, scratch: &mut Scratch, rules: &Rules) -> Option<Value> {
+    let strings = match raw.rdb_type {
+        RdbType::HashListpack => raw.bytes,
+        RdbType::HashListpackExpiry => raw.bytes.get(8..)?,
+        _ => return None,
+    };
+    let stored = string::stored(strings).ok()?.1;
+    let Element::Bytes(blob) = scratch.first.resolve(stored, raw.at).ok()? else {
+        return None;
+    };
+    match raw.rdb_type {
+        RdbType::HashListpack => Hash::from_pairs(blob, rules).map(Value::Hash),
+        RdbType::HashListpackExpiry => Hash::from_triples(blob, rules).map(Value::Hash),
+        _ => None,
+    }
 }
 
 /// Is told a value and builds it.
