@@ -10,7 +10,7 @@ use crate::keyspace::set::Set;
 use crate::keyspace::stream::Stream;
 use crate::keyspace::text::Text;
 use crate::keyspace::value::Value;
-use crate::keyspace::zset::ZSet;
+use crate::keyspace::zset;
 use crate::rdb::string;
 use crate::rdb::value::{Scratch, walk};
 use crate::record::value::StreamEvent;
@@ -36,6 +36,7 @@ pub fn load(raw: &RawValue<'_>, scratch: &mut Scratch, rules: &Rules) -> Result<
         of: raw.rdb_type,
         rules,
         value: None,
+        zset: None,
     };
     walk(raw, scratch, &mut builder)?;
     Ok(builder.value.filter(|value| !value.is_empty()))
@@ -64,6 +65,7 @@ struct Builder<'a> {
     of: RdbType,
     rules: &'a Rules,
     value: Option<Value>,
+    zset: Option<zset::Builder>,
 }
 
 impl Builder<'_> {
@@ -90,7 +92,13 @@ impl ValueVisitor for Builder<'_> {
         self.value = match of {
             DataType::List => Some(Value::List(List::new())),
             DataType::Set => Some(Value::Set(self.empty_set(count))),
-            DataType::ZSet => Some(Value::ZSet(ZSet::new())),
+            DataType::ZSet => {
+                self.zset = Some(match self.of {
+                    RdbType::ZsetZiplist | RdbType::ZsetListpack => zset::Builder::packed(),
+                    _ => zset::Builder::table(),
+                });
+                None
+            }
             DataType::Hash => Some(Value::Hash(Hash::new())),
             DataType::Stream => Some(Value::Stream(Box::new(Stream::new()))),
             _ => None,
@@ -126,8 +134,15 @@ impl ValueVisitor for Builder<'_> {
 
     fn member(&mut self, member: Element<'_>, score: f64) -> Result<()> {
         let mut text = itoa::Buffer::new();
-        if let Some(Value::ZSet(zset)) = &mut self.value {
-            zset.insert(member.bytes(&mut text), score, self.rules);
+        if let Some(zset) = &mut self.zset {
+            zset.push(member.bytes(&mut text), score);
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, _of: DataType) -> Result<()> {
+        if let Some(zset) = self.zset.take() {
+            self.value = Some(Value::ZSet(zset.finish(self.rules)));
         }
         Ok(())
     }
