@@ -85,11 +85,6 @@ impl Set {
         }
     }
 
-    /// Whether it has a member.
-    pub fn contains(&self, member: &[u8]) -> bool {
-        self.0.contains(member)
-    }
-
     /// Adds a member; false where it was there.
     #[inline]
     pub fn add(&mut self, member: &[u8], rules: &Rules) -> bool {
