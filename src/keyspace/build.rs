@@ -96,10 +96,9 @@ impl ValueVisitor for Builder<'_> {
             DataType::List => Some(Value::List(List::new())),
             DataType::Set => Some(Value::Set(self.empty_set(count))),
             DataType::ZSet => {
-                let packed = matches!(self.of, RdbType::ZsetZiplist | RdbType::ZsetListpack);
-                self.zset = Some(match packed {
-                    true => zset::Builder::packed(),
-                    false => zset::Builder::table(),
+                self.zset = Some(match self.of {
+                    RdbType::ZsetZiplist | RdbType::ZsetListpack => zset::Builder::packed(),
+                    _ => zset::Builder::table(),
                 });
                 None
             }
