@@ -231,6 +231,7 @@ fn ours(reply: replay::Reply) -> Reply {
         replay::Reply::Nil => Reply::Bulk(None),
         replay::Reply::NilArray => Reply::Array(None),
         replay::Reply::Status(text) => Reply::Status(text.as_bytes().to_vec()),
+        replay::Reply::Said(text) => Reply::Status(text.into_bytes()),
         replay::Reply::Int(n) => Reply::Int(n),
         replay::Reply::Bulk(bytes) => Reply::Bulk(Some(bytes)),
         replay::Reply::Array(items) => Reply::Array(Some(items.into_iter().map(ours).collect())),
@@ -247,6 +248,10 @@ fn by_server(text: &str, kind: ServerKind) -> String {
     let server = Server::start(kind, &[]);
     let mut client = server.client();
     cmd!(client, "DEBUG", "SET-ACTIVE-EXPIRE", "0").ok();
+    if !kind.has_functions() {
+        // Where scripts can be logged as they are, they act as those that are.
+        cmd!(client, "DEBUG", "lua-always-replicate-commands", "0").ok();
+    }
     let mut golden = String::new();
     for line in lines(text, kind) {
         let Some(line) = line else {

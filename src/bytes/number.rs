@@ -8,10 +8,12 @@
 //! digits are found in `digits.rs`. Nothing allocates, but for an output that has to grow.
 
 mod digits;
+mod long_double;
 mod strtod;
 
 use std::ops::Deref;
 
+pub use long_double::LongDouble;
 pub use strtod::{parse_double, parse_nearly};
 
 use digits::{Decimal, grisu2, round_to_17};
@@ -282,7 +284,7 @@ mod tests {
     use super::*;
 
     /// The next number of a splitmix64 sequence.
-    fn next(seed: &mut u64) -> u64 {
+    pub(super) fn next(seed: &mut u64) -> u64 {
         *seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = *seed;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

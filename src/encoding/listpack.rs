@@ -21,9 +21,12 @@
 use crate::bytes::number::parse_canonical_i64;
 use crate::bytes::{Element, Fault, Problem};
 
-const HEADER: usize = 6;
-const UNKNOWN_COUNT: u16 = u16::MAX;
-const END: u8 = 0xff;
+/// Bytes in front of the entries.
+pub(crate) const HEADER: usize = 6;
+/// The count in the header where it says nothing.
+pub(crate) const UNKNOWN_COUNT: u16 = u16::MAX;
+/// The end mark.
+pub(crate) const END: u8 = 0xff;
 
 /// A listpack whose header has been read.
 #[derive(Clone, Copy, Debug)]
@@ -439,6 +442,7 @@ fn canonical_text(text: &[u8]) -> Option<Element<'_>> {
 }
 
 /// Bytes of the backward length of an entry of `size` bytes.
+#[inline]
 fn backlen_size(size: usize) -> usize {
     match size {
         0..=127 => 1,
@@ -462,6 +466,189 @@ pub(crate) fn append(out: &mut Vec<u8>, element: Element<'_>) {
     };
     writer.push(element);
     *out = writer.entries;
+}
+
+/// Bytes of the entry that `rest` begins with, backward length included; none at the end mark.
+/// For blobs that are known to be sound: backward lengths are not looked at.
+#[inline]
+pub(crate) fn entry_size(rest: &[u8]) -> Option<usize> {
+    let first = *rest.first()?;
+    match SIZES[usize::from(first)] {
+        0 => {
+            let size = match first {
+                0xe0..=0xef => 2 + (usize::from(first & 0x0f) << 8 | usize::from(*rest.get(1)?)),
+                0xf0 => {
+                    let len = u32::from_le_bytes(*rest.get(1..)?.first_chunk()?);
+                    5 + usize::try_from(len).ok()?
+                }
+                _ => return None,
+            };
+            Some(size + backlen_size(size))
+        }
+        size => Some(usize::from(size) + 1),
+    }
+}
+
+/// Bytes of the entry that `before` ends with, backward length included. For blobs that are known
+/// to be sound, without their header; none at the beginning.
+#[inline]
+pub(crate) fn last_entry_size(before: &[u8]) -> Option<usize> {
+    let mut size = 0;
+    for (i, &byte) in before.iter().rev().take(5).enumerate() {
+        size |= usize::from(byte & 0x7f) << (7 * i);
+        if byte & 0x80 == 0 {
+            return Some(size + i + 1);
+        }
+    }
+    None
+}
+
+/// What the entry says that `rest` begins with, in a blob that is known to be sound; none at the end
+/// mark.
+#[inline]
+pub(crate) fn element(rest: &[u8]) -> Option<Element<'_>> {
+    let (&first, data) = rest.split_first()?;
+    Some(match first {
+        0..=0x7f => Element::Int(i64::from(first)),
+        0x80..=0xbf => Element::Bytes(data.get(..usize::from(first & 0x3f))?),
+        0xc0..=0xdf => {
+            let n = i64::from(first & 0x1f) << 8 | i64::from(*data.first()?);
+            Element::Int(n - (n >> 12 << 13))
+        }
+        0xe0..=0xef => {
+            let (&low, data) = data.split_first()?;
+            Element::Bytes(data.get(..usize::from(first & 0x0f) << 8 | usize::from(low))?)
+        }
+        0xf0 => {
+            let (len, data) = data.split_first_chunk()?;
+            let len = usize::try_from(u32::from_le_bytes(*len)).ok()?;
+            Element::Bytes(data.get(..len)?)
+        }
+        0xf1 => Element::Int(i64::from(i16::from_le_bytes(*data.first_chunk()?))),
+        0xf2 => {
+            let &[a, b, c] = data.first_chunk()?;
+            Element::Int(i64::from(i32::from_le_bytes([0, a, b, c]) >> 8))
+        }
+        0xf3 => Element::Int(i64::from(i32::from_le_bytes(*data.first_chunk()?))),
+        0xf4 => Element::Int(i64::from_le_bytes(*data.first_chunk()?)),
+        _ => return None,
+    })
+}
+
+/// An entry as the server makes it of a string: canonical decimal text becomes an integer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Made<'d> {
+    head: [u8; 9],
+    head_len: u8,
+    text: &'d [u8],
+}
+
+impl<'d> Made<'d> {
+    /// The entry of this element.
+    #[inline]
+    pub(crate) fn of(element: Element<'d>) -> Self {
+        match element {
+            Element::Int(n) => Self::integer(n),
+            Element::Bytes(text @ [b'0'..=b'9' | b'-', ..]) if text.len() <= 20 => {
+                match parse_canonical_i64(text) {
+                    Some(n) => Self::integer(n),
+                    None => Self::string(text),
+                }
+            }
+            Element::Bytes(text) => Self::string(text),
+        }
+    }
+
+    /// Bytes of it, backward length included.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        let size = usize::from(self.head_len) + self.text.len();
+        size + backlen_size(size)
+    }
+
+    /// Writes it where `out` begins, which must have room for it; how long it was.
+    #[inline]
+    pub(crate) fn write(&self, out: &mut [u8]) -> usize {
+        let head = usize::from(self.head_len);
+        let size = head + self.text.len();
+        let whole = self.len();
+        debug_assert!(out.len() >= whole);
+        for (to, from) in out.iter_mut().zip(self.head.iter().take(head)) {
+            *to = *from;
+        }
+        if let Some(to) = out.get_mut(head..size) {
+            to.copy_from_slice(self.text);
+        }
+        if let Some(to) = out.get_mut(size..whole) {
+            put_backlen(size, to);
+        }
+        whole
+    }
+
+    #[inline]
+    fn headed<const N: usize>(bytes: [u8; N], text: &'d [u8]) -> Self {
+        let mut head = [0; 9];
+        for (to, from) in head.iter_mut().zip(bytes) {
+            *to = from;
+        }
+        Made {
+            head,
+            head_len: N as u8,
+            text,
+        }
+    }
+
+    #[inline]
+    fn integer(n: i64) -> Self {
+        let with = |first: u8, n: &[u8]| {
+            let mut head = [0; 9];
+            for (to, from) in head.iter_mut().zip([first].iter().chain(n)) {
+                *to = *from;
+            }
+            Made {
+                head,
+                head_len: 1 + n.len() as u8,
+                text: &[],
+            }
+        };
+        if let Ok(n @ 0..=127) = u8::try_from(n) {
+            Self::headed([n], &[])
+        } else if (-4096..4096).contains(&n) {
+            Self::headed(((n & 0x1fff) as u16 | 0xc000).to_be_bytes(), &[])
+        } else if let Ok(n) = i16::try_from(n) {
+            with(0xf1, &n.to_le_bytes())
+        } else if (-(1 << 23)..1 << 23).contains(&n) {
+            let [a, b, c, ..] = n.to_le_bytes();
+            Self::headed([0xf2, a, b, c], &[])
+        } else if let Ok(n) = i32::try_from(n) {
+            with(0xf3, &n.to_le_bytes())
+        } else {
+            with(0xf4, &n.to_le_bytes())
+        }
+    }
+
+    #[inline]
+    fn string(text: &'d [u8]) -> Self {
+        match text.len() {
+            len @ 0..=63 => Self::headed([0x80 | len as u8], text),
+            len @ 64..=4095 => Self::headed((0xe000 | len as u16).to_be_bytes(), text),
+            len => {
+                let [a, b, c, d] = u32::try_from(len).unwrap_or(u32::MAX).to_le_bytes();
+                Self::headed([0xf0, a, b, c, d], text)
+            }
+        }
+    }
+}
+
+/// Writes the backward length of an entry of `size` bytes.
+#[inline]
+fn put_backlen(size: usize, to: &mut [u8]) {
+    for (i, byte) in to.iter_mut().rev().enumerate() {
+        *byte = (size >> (7 * i)) as u8 & 0x7f | 0x80;
+    }
+    if let Some(first) = to.first_mut() {
+        *first &= 0x7f;
+    }
 }
 
 /// Writes a listpack entry by entry.
@@ -494,21 +681,10 @@ impl ListpackWriter {
 
     /// Appends an entry as the server stores it: canonical decimal text becomes an integer.
     pub fn push(&mut self, element: Element<'_>) {
+        let entry = Made::of(element);
         let start = self.entries.len();
-        match element {
-            Element::Int(n) => self.integer(n),
-            Element::Bytes(bytes) => match crate::bytes::number::parse_canonical_i64(bytes) {
-                Some(n) if bytes.len() <= 20 => self.integer(n),
-                _ => self.string(bytes),
-            },
-        }
-        let size = self.entries.len() - start;
-        let width = backlen_size(size);
-        for i in (0..width).rev() {
-            let group = (size >> (7 * i)) as u8 & 0x7f;
-            self.entries
-                .push(if i + 1 == width { group } else { group | 0x80 });
-        }
+        self.entries.resize(start + entry.len(), 0);
+        entry.write(self.entries.get_mut(start..).unwrap_or_default());
         self.count += 1;
     }
 
@@ -532,43 +708,6 @@ impl ListpackWriter {
         out.push(END);
         self.count = 0;
         Ok(())
-    }
-
-    fn integer(&mut self, n: i64) {
-        let out = &mut self.entries;
-        if let Ok(n) = u8::try_from(n)
-            && n <= 127
-        {
-            out.push(n);
-        } else if (-4096..4096).contains(&n) {
-            let bits = (n & 0x1fff) as u16 | 0xc000;
-            out.extend_from_slice(&bits.to_be_bytes());
-        } else if let Ok(n) = i16::try_from(n) {
-            out.push(0xf1);
-            out.extend_from_slice(&n.to_le_bytes());
-        } else if (-(1 << 23)..1 << 23).contains(&n) {
-            let [a, b, c, ..] = n.to_le_bytes();
-            out.extend_from_slice(&[0xf2, a, b, c]);
-        } else if let Ok(n) = i32::try_from(n) {
-            out.push(0xf3);
-            out.extend_from_slice(&n.to_le_bytes());
-        } else {
-            out.push(0xf4);
-            out.extend_from_slice(&n.to_le_bytes());
-        }
-    }
-
-    fn string(&mut self, bytes: &[u8]) {
-        let out = &mut self.entries;
-        match bytes.len() {
-            len @ 0..=63 => out.push(0x80 | len as u8),
-            len @ 64..=4095 => out.extend_from_slice(&(0xe000 | len as u16).to_be_bytes()),
-            len => {
-                out.push(0xf0);
-                out.extend_from_slice(&u32::try_from(len).unwrap_or(u32::MAX).to_le_bytes());
-            }
-        }
-        out.extend_from_slice(bytes);
     }
 }
 

@@ -40,6 +40,14 @@ impl Module {
         }
     }
 
+    /// Its bytes, without type and key; none of a vector set, whose graph is not kept.
+    pub fn bytes(&self) -> Option<&[u8]> {
+        match self {
+            Module::Opaque { bytes, .. } => Some(bytes),
+            Module::Vectors(_) => None,
+        }
+    }
+
     /// Tells a visitor the whole value.
     ///
     /// # Errors

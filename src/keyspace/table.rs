@@ -180,6 +180,16 @@ impl<E: Keyed> Table<E> {
     /// The same where the hash is known.
     pub fn remove_hashed(&mut self, hash: u64, name: &[u8]) -> Option<E> {
         let at = self.find_hashed(hash, name)?;
+        self.take(hash, at)
+    }
+
+    /// Takes the entry at a place out.
+    pub fn remove_at(&mut self, at: u32) -> Option<E> {
+        let hash = hash(self.at(at)?.key());
+        self.take(hash, at)
+    }
+
+    fn take(&mut self, hash: u64, at: u32) -> Option<E> {
         let found = self
             .index
             .find_entry(spread(hash as u32), |place| place.at == at);
@@ -245,7 +255,7 @@ mod tests {
 
     #[test]
     fn it_holds_what_a_map_holds_and_places_stay() {
-        let mut table = Table::default();
+        let mut table = Table::<Pair>::default();
         let mut map: BTreeMap<Vec<u8>, (u32, u32)> = BTreeMap::new();
         let mut seed = 7u32;
         for step in 0..60_000u32 {

@@ -330,8 +330,12 @@ mod tests {
 
     #[test]
     fn segments_tell_what_one_pass_tells_whatever_they_are_mistaken_for() {
+        let seeds = match std::env::var_os("REDKIT_FULL") {
+            Some(_) => 3_000,
+            None => 40,
+        };
         let (mut segments, mut mistakes) = (0, 0);
-        for seed in 0..40 {
+        for seed in 0..seeds {
             let mut dice = Dice::new(seed);
             let mut data = snapshot(&mut dice, Mix::Tricky, 700_000);
             if seed % 2 == 1 {
