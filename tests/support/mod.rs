@@ -6,6 +6,7 @@ pub(crate) mod checker;
 pub(crate) mod damage;
 pub(crate) mod dataset;
 pub(crate) mod dump;
+pub(crate) mod engine;
 pub(crate) mod json;
 pub(crate) mod live;
 pub(crate) mod loader;

@@ -7,6 +7,8 @@ mod group;
 mod id;
 mod info;
 mod read;
+#[cfg(test)]
+mod tests;
 
 use crate::keyspace::Rules;
 use crate::keyspace::stream::{Entry, Stream};
