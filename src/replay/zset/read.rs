@@ -169,16 +169,21 @@ pub(super) fn zscan(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     ]))
 }
 
-/// Before Redis 7.2 a cursor is what C reads as a number: with a sign, or nothing at all.
+/// A cursor is what C reads as a number, with a sign or without; since Redis 7.2 not `-1`, though
+/// `-01` and with space in front, and before also nothing at all.
 fn is_cursor(text: &[u8], rules: &Rules) -> bool {
-    let mut digits = text;
-    if !rules.since((7, 2), (0, 0)) {
-        if text.is_empty() {
-            return true;
-        }
-        let unsigned = text.strip_prefix(b"-").or(text.strip_prefix(b"+"));
-        digits = unsigned.unwrap_or(text);
+    let since_7_2 = rules.since((7, 2), (0, 0));
+    if text.is_empty() {
+        return !since_7_2;
     }
+    if since_7_2 && integer(text).is_ok_and(|number| number < 0) {
+        return false;
+    }
+    let space = |byte: &u8| matches!(byte, b' ' | b'\t'..=b'\r');
+    let start = text.iter().take_while(|byte| since_7_2 && space(byte));
+    let text = text.get(start.count()..).unwrap_or_default();
+    let unsigned = text.strip_prefix(b"-").or(text.strip_prefix(b"+"));
+    let digits = unsigned.unwrap_or(text);
     let number = std::str::from_utf8(digits).ok();
     let number = number.filter(|_| digits.iter().all(u8::is_ascii_digit));
     number.is_some_and(|number| number.parse::<u64>().is_ok())
