@@ -103,6 +103,11 @@ impl<'a> Options<'a> {
         Ok(options)
     }
 
+    /// Whether it matters what is there.
+    pub(super) fn looks(&self) -> bool {
+        self.get || self.if_missing || self.needs_one()
+    }
+
     /// Whether it does nothing where it finds nothing.
     pub(super) fn needs_one(&self) -> bool {
         self.if_there || self.if_equal.is_some()
