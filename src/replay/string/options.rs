@@ -51,7 +51,8 @@ impl<'a> Options<'a> {
         while let Some(&word) = words.get(at) {
             let conditional = options.if_equal.is_some();
             let six = !rules.since((7, 0), (0, 0));
-            if is(word, "nx") && !options.if_there && !conditional && !(six && options.get) {
+            let no_missing = options.if_there || conditional || (six && options.get);
+            if is(word, "nx") && !no_missing {
                 options.if_missing = true;
             } else if is(word, "xx") && !options.if_missing && !conditional {
                 options.if_there = true;
