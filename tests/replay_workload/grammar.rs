@@ -387,7 +387,7 @@ fn choose(template: &str, random: &mut Random) -> String {
         match choice {
             true => {
                 let options: Vec<_> = inside.split('|').collect();
-                out.push_str(random.pick(&options));
+                out.push_str(options[random.below(options.len())]);
                 rest = &from[end + 1..];
             }
             false => {
@@ -401,6 +401,11 @@ fn choose(template: &str, random: &mut Random) -> String {
     }
     out.push_str(rest);
     out
+}
+
+/// One of these words.
+fn word(random: &mut Random, words: &[&str]) -> Vec<u8> {
+    words[random.below(words.len())].as_bytes().to_vec()
 }
 
 fn value(hole: &str, random: &mut Random, now: i64) -> Vec<u8> {
@@ -431,20 +436,23 @@ fn value(hole: &str, random: &mut Random, now: i64) -> Vec<u8> {
             true => b"long".repeat(random.below(3000)),
             false => random.pick(VALUES).to_vec(),
         },
-        "n" => text(random.pick(INTEGERS)),
+        "n" => word(random, INTEGERS),
         "f" => match random.chance(30) {
             true => format!("{}", f64::from(random.below(1_000_000) as u32) / 1000.0).into_bytes(),
-            false => text(random.pick(DOUBLES)),
+            false => word(random, DOUBLES),
         },
-        "i" => text(random.pick(INDEXES)),
-        "o" => text(random.pick(&["0", "1", "3", "10", "100", "5000", "-1"])),
-        "b" => text(random.pick(&["0", "1", "7", "8", "1000", "100000", "-1", "4294967296"])),
+        "i" => word(random, INDEXES),
+        "o" => word(random, &["0", "1", "3", "10", "100", "5000", "-1"]),
+        "b" => word(
+            random,
+            (&["0", "1", "7", "8", "1000", "100000", "-1", "4294967296"]),
+        ),
         "m" => match random.chance(30) {
             true => format!("m{}", random.below(200)).into_bytes(),
-            false => text(random.pick(FIELDS)),
+            false => word(random, FIELDS),
         },
-        "t" => text(random.pick(&["100", "1", "0", "-1", "100000", "x"])),
-        "T" => text(random.pick(&["100000", "20", "0", "-5", "100000000"])),
+        "t" => word(random, &["100", "1", "0", "-1", "100000", "x"]),
+        "T" => word(random, &["100000", "20", "0", "-5", "100000000"]),
         "U" => {
             let away = random.pick(&[-1_000_000, 15, 1_000_000, 100_000_000]);
             (now + away).to_string().into_bytes()
@@ -454,7 +462,7 @@ fn value(hole: &str, random: &mut Random, now: i64) -> Vec<u8> {
             let away = random.pick(&[-1_000_000, 1_000_000, 100_000_000]);
             (now + away).to_string().into_bytes()
         }
-        "d" => text(random.pick(&["0", "1", "2", "99"])),
+        "d" => word(random, &["0", "1", "2", "99"]),
         "x" => format!("{}", random.below(360) as f64 - 180.0 + 0.123).into_bytes(),
         "y" => format!("{}", random.below(170) as f64 - 85.0 + 0.456).into_bytes(),
         "id" => match random.below(4) {
@@ -463,8 +471,8 @@ fn value(hole: &str, random: &mut Random, now: i64) -> Vec<u8> {
             2 => format!("{}-0", now - random.below(50) as i64).into_bytes(),
             _ => format!("{}", random.below(50)).into_bytes(),
         },
-        "c" => text(random.pick(&["alice", "bob"])),
-        "g" => text(random.pick(&["g1", "g2"])),
+        "c" => word(random, &["alice", "bob"]),
+        "g" => word(random, &["g1", "g2"]),
         other => panic!("hole {other}"),
     }
 }
