@@ -415,7 +415,7 @@ fn score(cx: &Context<'_>, text: &[u8]) -> Option<f64> {
 
 /// Zero, where a number is so small that it is rounded to it.
 fn nothing(text: &[u8]) -> Option<f64> {
-    let score = std::str::from_utf8(text).ok()?.parse().ok()?;
+    let score: f64 = std::str::from_utf8(text).ok()?.parse().ok()?;
     (score == 0.0).then_some(score)
 }
 
