@@ -404,7 +404,7 @@ fn score(cx: &Context<'_>, text: &[u8]) -> Option<f64> {
     }
     let is_valkey = cx.rules.is_valkey();
     if cx.rules.since((8, 0), (9, 1)) {
-        let score = parse_double(text).or_else(|| nothing(text).filter(|_| !is_valkey));
+        let score = parse_double(text).or_else(|| nearest(text).filter(|_| !is_valkey));
         return score.filter(|score| !score.is_nan() && !is_hex(text));
     }
     let space = |byte: &u8| matches!(byte, b' ' | b'\t'..=b'\r');
@@ -413,10 +413,9 @@ fn score(cx: &Context<'_>, text: &[u8]) -> Option<f64> {
     parse_double(text).filter(|score| !score.is_nan() && (is_hex(text) || !score.is_subnormal()))
 }
 
-/// Zero, where a number is so small that it is rounded to it.
-fn nothing(text: &[u8]) -> Option<f64> {
-    let score: f64 = std::str::from_utf8(text).ok()?.parse().ok()?;
-    (score == 0.0).then_some(score)
+/// The nearest double, also where that is zero or infinite.
+fn nearest(text: &[u8]) -> Option<f64> {
+    std::str::from_utf8(text).ok()?.parse().ok()
 }
 
 fn is_hex(text: &[u8]) -> bool {
