@@ -199,11 +199,11 @@ impl List {
         // The node is cut behind the old element, which is then the last of the first half.
         self.spread();
         if let Repr::Many(many) = &mut self.0 {
-            if let Some(node) = many.nodes.get_mut(at) {
-                if inside + 1 < node.len() {
-                    let behind = node.split_off(node.offset(inside + 1), inside + 1);
-                    many.nodes.insert(at + 1, behind);
-                }
+            if let Some(node) = many.nodes.get_mut(at)
+                && inside + 1 < node.len()
+            {
+                let behind = node.split_off(node.offset(inside + 1), inside + 1);
+                many.nodes.insert(at + 1, behind);
             }
             match many.nodes.get_mut(at) {
                 Some(node) if node.len() > 1 => node.drop(1, End::Tail),
