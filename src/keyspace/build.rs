@@ -48,7 +48,8 @@ pub fn load(raw: &RawValue<'_>, scratch: &mut Scratch, rules: &Rules) -> Result<
 /// A value whose packed form is taken over as it is; none where it is not in order, or has none.
 fn copied(raw: &RawValue<'_>, scratch: &mut Scratch, rules: &Rules) -> Option<Value> {
     let strings = match raw.rdb_type {
-        RdbType::HashListpack => raw.bytes,
+        RdbType::HashListpack | RdbType::SetIntset | RdbType::SetListpack => raw.bytes,
+        RdbType::Quicklist2 => return copied_list(raw, scratch).map(Value::List),
         RdbType::HashListpackExpiry => raw.bytes.get(8..)?,
         _ => return None,
     };
@@ -59,9 +60,33 @@ fn copied(raw: &RawValue<'_>, scratch: &mut Scratch, rules: &Rules) -> Option<Va
     match raw.rdb_type {
         RdbType::HashListpack => Hash::from_pairs(blob, rules).map(Value::Hash),
         RdbType::HashListpackExpiry => Hash::from_triples(blob, rules).map(Value::Hash),
+        RdbType::SetIntset => Set::from_intset(blob, rules).map(Value::Set),
+        RdbType::SetListpack => Set::from_listpack(blob, rules).map(Value::Set),
         _ => None,
     }
 }
+
+/// A list whose nodes are taken over.
+fn copied_list(raw: &RawValue<'_>, scratch: &mut Scratch) -> Option<List> {
+    let mut list = List::new();
+    let (mut rest, nodes) = string::number(raw.bytes).ok()?;
+    for _ in 0..nodes {
+        let (after, container) = string::number(rest).ok()?;
+        let (after, stored) = string::stored(after).ok()?;
+        let node = scratch.first.resolve(stored, raw.at).ok()?;
+        match (container, node) {
+            (PLAIN, element) => list.push(element.bytes(&mut itoa::Buffer::new()), End::Tail),
+            (PACKED, Element::Bytes(blob)) => list.append(blob)?,
+            _ => return None,
+        }
+        rest = after;
+    }
+    Some(list)
+}
+
+/// How a node of a list stands in a file: as its one element, or as a listpack.
+const PLAIN: u64 = 1;
+const PACKED: u64 = 2;
 
 /// Is told a value and builds it.
 struct Builder<'a> {

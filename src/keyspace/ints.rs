@@ -17,6 +17,21 @@ impl Default for Ints {
 }
 
 impl Ints {
+    /// Of integers that ascend.
+    pub(super) fn of(all: &[i64]) -> Self {
+        let mut ints = Ints::default();
+        // The ends are the widest.
+        for end in [all.first(), all.last()].into_iter().flatten() {
+            ints.widen(*end);
+        }
+        match &mut ints {
+            Ints::Two(ints) => *ints = all.iter().map(|&n| n as i16).collect(),
+            Ints::Four(ints) => *ints = all.iter().map(|&n| n as i32).collect(),
+            Ints::Eight(ints) => *ints = all.into(),
+        }
+        ints
+    }
+
     /// Adds one; false where it was there.
     pub(super) fn add(&mut self, n: i64) -> bool {
         self.widen(n);

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::bytes::Element;
-use crate::encoding::listpack::Made;
+use crate::encoding::listpack::{HEADER, Listpack, Made};
 use crate::error::Result;
 #[cfg(test)]
 use crate::keyspace::node::NODE;
@@ -65,6 +65,40 @@ impl List {
                 }
             }
         }
+    }
+
+    /// Puts the elements of a listpack behind all others; none if anything is wrong with it.
+    pub fn append(&mut self, blob: &[u8]) -> Option<()> {
+        let mut entries = Listpack::open(blob).ok()?.entries();
+        loop {
+            entries.skip_plain(u64::MAX);
+            if entries.next().ok()?.is_none() {
+                break;
+            }
+        }
+        if entries.flaw().is_some() {
+            return None;
+        }
+        let count = entries.seen();
+        let packed = blob.get(HEADER..blob.len() - 1)?;
+        match Node::copied(packed, count) {
+            Some(node) if self.is_empty() => self.0 = Repr::One(node),
+            Some(node) => {
+                self.spread();
+                if let Repr::Many(many) = &mut self.0 {
+                    many.len += node.len();
+                    many.nodes.push_back(node);
+                }
+            }
+            // Too long for a node of ours, or without elements.
+            None => {
+                let mut entries = Listpack::open(blob).ok()?.entries();
+                while let Some(element) = entries.next().ok()? {
+                    self.push(element.bytes(&mut itoa::Buffer::new()), End::Tail);
+                }
+            }
+        }
+        Some(())
     }
 
     /// Takes so many elements from an end, or all.
@@ -165,11 +199,11 @@ impl List {
         // The node is cut behind the old element, which is then the last of the first half.
         self.spread();
         if let Repr::Many(many) = &mut self.0 {
-            if let Some(node) = many.nodes.get_mut(at) {
-                if inside + 1 < node.len() {
-                    let behind = node.split_off(node.offset(inside + 1), inside + 1);
-                    many.nodes.insert(at + 1, behind);
-                }
+            if let Some(node) = many.nodes.get_mut(at)
+                && inside + 1 < node.len()
+            {
+                let behind = node.split_off(node.offset(inside + 1), inside + 1);
+                many.nodes.insert(at + 1, behind);
             }
             match many.nodes.get_mut(at) {
                 Some(node) if node.len() > 1 => node.drop(1, End::Tail),
@@ -571,6 +605,51 @@ mod tests {
             same(&list.clone(), &model);
             list.drop(usize::MAX, End::Tail);
             same(&list, &VecDeque::new());
+        }
+    }
+
+    #[test]
+    fn nodes_of_a_file_are_taken_over_and_edited_like_others() {
+        let mut random = Random(8);
+        for count in [0, 1, 7, 300, 2000, 20_000] {
+            let mut writer = crate::encoding::listpack::ListpackWriter::new();
+            let mut model = VecDeque::new();
+            for _ in 0..count {
+                let element = random.string(20);
+                writer.push(Element::Bytes(&element));
+                model.push_back(element);
+            }
+            let mut blob = Vec::new();
+            writer.finish(&mut blob).unwrap();
+            let mut list = List::new();
+            for _ in 0..2 {
+                assert!(list.append(&blob).is_some());
+            }
+            model.extend(model.clone());
+            same(&list, &model);
+            for _ in 0..200 {
+                let index = random.below(model.len() + 1);
+                let element = random.string(5000);
+                match random.below(3) {
+                    0 => {
+                        list.insert(index, &element);
+                        model.insert(index, element);
+                    }
+                    1 if index < model.len() => {
+                        list.set(index, &element);
+                        model[index] = element;
+                    }
+                    _ => {
+                        list.drop(1, End::Tail);
+                        model.pop_back();
+                    }
+                }
+            }
+            same(&list, &model);
+            let last = blob.len() - 2;
+            blob[last] ^= 1;
+            assert!(list.append(&blob).is_none());
+            assert!(list.append(&blob[..last]).is_none());
         }
     }
 

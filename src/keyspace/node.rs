@@ -89,6 +89,21 @@ impl Node {
         node
     }
 
+    /// Of entries that are known to be sound; none without any, or with more than a node can hold.
+    pub(super) fn copied(packed: &[u8], count: u64) -> Option<Self> {
+        let (end, count) = (
+            u16::try_from(packed.len()).ok()?,
+            u16::try_from(count).ok()?,
+        );
+        (count > 0).then(|| Node {
+            bytes: packed.into(),
+            start: 0,
+            end,
+            count,
+            form: Form::Packed,
+        })
+    }
+
     /// Puts an element at an end; it must fit.
     #[inline]
     pub(super) fn push(&mut self, made: &Made<'_>, end: End) {

@@ -2,6 +2,7 @@
 
 use crate::bytes::Element;
 use crate::bytes::number::parse_canonical_i64;
+use crate::encoding::intset::Intset;
 use crate::error::Result;
 use crate::keyspace::ints::Ints;
 use crate::keyspace::pack::Pack;
@@ -54,6 +55,29 @@ impl Set {
     /// An empty table.
     pub fn table() -> Self {
         Set(Form::Table(Box::default()))
+    }
+
+    /// A copy of an intset that a server would keep as such; none if anything is wrong with it.
+    pub fn from_intset(blob: &[u8], rules: &Rules) -> Option<Self> {
+        let intset = Intset::open(blob).ok()?;
+        let most = rules.intset_entries as u64;
+        if intset.flaw().is_some() || intset.count() > most {
+            return None;
+        }
+        let mut all = Vec::with_capacity(intset.count() as usize);
+        let each = |n| {
+            all.push(n);
+            Ok::<_, std::convert::Infallible>(())
+        };
+        intset.for_each(each).ok()?;
+        Some(Set(Form::Ints(Ints::of(&all))))
+    }
+
+    /// A copy of a listpack that a server would keep as such; none if anything is wrong with it.
+    pub fn from_listpack(blob: &[u8], rules: &Rules) -> Option<Self> {
+        let pack = Pack::verified(blob)?;
+        let keeps = rules.set_entries.is_some_and(|most| pack.len() <= most);
+        keeps.then_some(Set(Form::Packed(pack)))
     }
 
     /// An empty one in the form that a server chooses for a first member when so many are told.
@@ -356,6 +380,37 @@ mod tests {
                 all.sort();
                 assert!(all.iter().eq(&model));
             }
+        }
+    }
+
+    #[test]
+    fn sets_of_a_file_are_taken_over_where_a_server_keeps_them() {
+        let rules = rules("redis-8.2");
+        for all in [
+            vec![1, 2, -5],
+            vec![70_000, 5, -70_000],
+            vec![i64::MIN, 0, i64::MAX],
+            (0..512).collect(),
+            (0..513).collect(),
+        ] {
+            let mut blob = Vec::new();
+            crate::encoding::intset::write(&mut all.clone(), &mut blob).unwrap();
+            let set = Set::from_intset(&blob, &rules);
+            assert_eq!(set.is_some(), all.len() <= 512);
+            let Some(mut set) = set else { continue };
+            assert_eq!(set.len(), all.len());
+            for n in all {
+                assert!(set.remove(n.to_string().as_bytes()));
+            }
+            assert!(set.is_empty());
+        }
+        for count in [1, 128, 129] {
+            let members: Vec<String> = (0..count).map(|n| format!("m{n}")).collect();
+            let pack = Pack::of(members.iter().map(|m| Element::Bytes(m.as_bytes())));
+            let set = Set::from_listpack(pack.bytes(), &rules);
+            assert_eq!(set.is_some(), count <= 128);
+            let Some(set) = set else { continue };
+            assert!(set.is_packed() && members.iter().all(|m| set.contains(m.as_bytes())));
         }
     }
 

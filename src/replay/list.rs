@@ -196,7 +196,8 @@ fn timeout(text: &[u8]) -> Result<(), Rejection> {
     let seconds =
         double(text).map_err(|_| Rejection::error("ERR timeout is not a float or out of range"))?;
     let ms = (seconds * 1000.0).ceil();
-    if ms > i64::MAX as f64 {
+    // The greatest integer is rounded up to the first that is too large.
+    if ms >= i64::MAX as f64 {
         return Err(Rejection::error("ERR timeout is out of range"));
     }
     if ms < 0.0 {

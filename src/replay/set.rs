@@ -355,9 +355,7 @@ fn sscan(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     for &[word, value] in options.pairs()? {
         if is(word, "match") {
             glob = Some(Glob::new(value));
-        } else if !is(word, "count") {
-            return Err(Rejection::syntax());
-        } else if integer(value)? < 1 {
+        } else if !is(word, "count") || integer(value)? < 1 {
             return Err(Rejection::syntax());
         }
     }

@@ -402,13 +402,20 @@ fn score(cx: &Context<'_>, text: &[u8]) -> Option<f64> {
     if text.is_empty() {
         return (!cx.rules.since(NEVER, (9, 1))).then_some(0.0);
     }
+    let is_valkey = cx.rules.is_valkey();
     if cx.rules.since((8, 0), (9, 1)) {
-        return parse_double(text).filter(|score| !score.is_nan() && !is_hex(text));
+        let score = parse_double(text).or_else(|| nearest(text).filter(|_| !is_valkey));
+        return score.filter(|score| !score.is_nan() && !is_hex(text));
     }
     let space = |byte: &u8| matches!(byte, b' ' | b'\t'..=b'\r');
     let from = text.iter().position(|byte| !space(byte))?;
     let text = text.get(from..)?;
     parse_double(text).filter(|score| !score.is_nan() && (is_hex(text) || !score.is_subnormal()))
+}
+
+/// The nearest double, also where that is zero or infinite.
+fn nearest(text: &[u8]) -> Option<f64> {
+    std::str::from_utf8(text).ok()?.parse().ok()
 }
 
 fn is_hex(text: &[u8]) -> bool {
