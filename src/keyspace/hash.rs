@@ -530,6 +530,7 @@ mod tests {
                 let expires = like != "redis-6.2" && like != "redis-7.0";
                 match pick / 7 % 8 {
                     0..=2 => {
+                        hash.make_room(&[&name, &value], &rules);
                         let new = hash.set(&name, &value, OldExpiry::Dropped, &rules);
                         assert_eq!(new, model.insert(name, (value, None)).is_none());
                     }
