@@ -105,6 +105,8 @@ impl Encoding {
 pub enum What {
     /// Magic and version.
     Header,
+    /// A snapshot, wherever in it.
+    Snapshot,
     /// A record's first byte.
     Record,
     /// An AUX field.
@@ -133,6 +135,7 @@ impl What {
     fn name(self) -> &'static str {
         match self {
             What::Header => "the header",
+            What::Snapshot => "the snapshot",
             What::Record => "the start of a record",
             What::Aux => "an AUX field",
             What::Database => "a database's header",

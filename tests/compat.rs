@@ -5,255 +5,29 @@
 #[macro_use]
 mod support;
 
+#[path = "compat/cases.rs"]
+mod cases;
 #[path = "compat/damage.rs"]
 mod damage;
+#[path = "compat/many.rs"]
+mod many;
 #[path = "compat/tool.rs"]
 mod tool;
+#[path = "compat/written.rs"]
+mod written;
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Mutex;
-use std::thread;
 use std::time::Duration;
 
 use damage::{Random, damaged};
-use support::resp::Reply;
+use many::many;
 use support::server::{Server, ServerKind};
-use support::{TempFolder, count, dataset, full};
+use support::{TempFolder, count};
 use tool::{Held, comparable, files, hold, ours, theirs};
-
-/// Names and bytes.
-type Files = Vec<(String, Vec<u8>)>;
-
-/// The files of one server: its logs, snapshots and sets.
-struct Written {
-    kind: ServerKind,
-    /// Logs of a few commands, transactions among them.
-    logs: Vec<Vec<u8>>,
-    /// The folder of a set, if it writes one: names and bytes.
-    set: Files,
-    snapshots: Vec<Vec<u8>>,
-}
-
-/// What a server writes.
-fn written(kind: ServerKind) -> Written {
-    let mut logs = vec![
-        once(kind, "few.aof", || log_of(kind, "no", false)),
-        once(kind, "more.aof", || log_of(kind, "no", true)),
-    ];
-    let (set, single) = rewritten_once(kind);
-    logs.extend(
-        set.iter()
-            .filter(|f| !f.0.ends_with("manifest"))
-            .map(|f| f.1.clone()),
-    );
-    logs.extend(single);
-    let snapshots = vec![once(kind, "few.rdb", || small(kind)), large(kind)];
-    // A snapshot with a log behind it, as older servers write it.
-    let mut preamble = snapshots[0].clone();
-    preamble.extend_from_slice(&logs[0]);
-    logs.push(preamble);
-    Written {
-        kind,
-        logs,
-        set,
-        snapshots,
-    }
-}
-
-/// A snapshot of all that a data set has.
-fn large(kind: ServerKind) -> Vec<u8> {
-    let server = Server::start(kind, &[]);
-    dataset::fill(&mut server.client(), kind);
-    fs::read(server.save()).unwrap()
-}
-
-/// What a server wrote. It writes its keys in another order and other times each time, so that the
-/// same damage comes to something else each time: the default run damages what servers wrote once,
-/// a full run what they write now. `BLESS=1` keeps that.
-fn once(kind: ServerKind, name: &str, write: impl FnOnce() -> Vec<u8>) -> Vec<u8> {
-    let path = kept(kind).join(name);
-    let bless = std::env::var_os("BLESS").is_some();
-    if !full() && !bless {
-        return fs::read(path).unwrap();
-    }
-    let bytes = write();
-    if bless {
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, &bytes).unwrap();
-    }
-    bytes
-}
-
-/// Where it is kept.
-fn kept(kind: ServerKind) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("testdata/compat")
-        .join(kind.id())
-}
-
-/// A snapshot of a few keys.
-fn small(kind: ServerKind) -> Vec<u8> {
-    let server = Server::start(kind, &[]);
-    fill(&server, kind);
-    fs::read(server.save()).unwrap()
-}
-
-/// What a rewrite leaves, likewise.
-fn rewritten_once(kind: ServerKind) -> (Files, Option<Vec<u8>>) {
-    let place = kept(kind).join("rewritten");
-    let bless = std::env::var_os("BLESS").is_some();
-    if full() || bless {
-        let (set, single) = rewritten(kind);
-        if bless {
-            let _ = fs::remove_dir_all(&place);
-            fs::create_dir_all(&place).unwrap();
-            let single = single.iter().map(|bytes| ("appendonly.aof", bytes));
-            let set = set.iter().map(|(name, bytes)| (name.as_str(), bytes));
-            for (name, bytes) in set.chain(single) {
-                fs::write(place.join(name), bytes).unwrap();
-            }
-        }
-        return (set, single);
-    }
-    let found = files(&place).into_iter();
-    let found: Files = found
-        .map(|(name, bytes)| (name.to_str().unwrap().to_owned(), bytes))
-        .collect();
-    match kind.has_multi_part_aof() {
-        true => (found, None),
-        false => (Vec::new(), found.into_iter().next().map(|file| file.1)),
-    }
-}
-
-/// A few keys of every type, and two transactions.
-fn fill(server: &Server, kind: ServerKind) {
-    let mut client = server.client();
-    let mut send = |line: &str| {
-        let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
-        let reply = client.cmd(&words);
-        assert!(!matches!(reply, Reply::Error(_)), "{line}: {reply:?}");
-    };
-    send("SET s hello");
-    send("SET n 12345");
-    send("SET t x PXAT 4102444800000");
-    send("SET past x");
-    send("RPUSH l a bb 1000 -7");
-    send("SADD si 1 2 300");
-    send("SADD s2 a b 1");
-    send("ZADD z 1 a 2.5 b inf c");
-    send("HSET h f v n 42");
-    send("XADD x 1-1 field value other 7");
-    send("XADD x 2-1 field value other 8");
-    send("XGROUP CREATE x g 0");
-    send("XREADGROUP GROUP g c COUNT 1 STREAMS x >");
-    send("MULTI");
-    send("SET one 1");
-    send("INCR one");
-    send("EXEC");
-    if kind.has_field_ttl() {
-        send("HSET ht a 1 b 2");
-        send("HPEXPIREAT ht 4102444800000 FIELDS 1 a");
-    }
-    send("SELECT 3");
-    send("SET other db");
-    send("MULTI");
-    send("LPUSH l2 x");
-    send("SET two 2");
-    send("EXEC");
-    if kind.has_functions() {
-        dataset::functions(&mut server.client());
-    }
-}
-
-fn options(kind: ServerKind, preamble: &'static str) -> Vec<&'static str> {
-    let mut options = vec!["--appendonly", "yes", "--aof-use-rdb-preamble", preamble];
-    if kind.has_multi_part_aof() {
-        options.extend(["--aof-timestamp-enabled", "yes"]);
-    }
-    options
-}
-
-/// The log that a server writes as it goes.
-fn log_of(kind: ServerKind, preamble: &'static str, large: bool) -> Vec<u8> {
-    let server = Server::start(kind, &options(kind, preamble));
-    match large {
-        true => {
-            for round in 0..40 {
-                let round = round.to_string();
-                cmd!(server.client(), "SELECT", "0").ok();
-                cmd!(server.client(), "SET", "round", round).ok();
-            }
-            fill(&server, kind);
-        }
-        false => fill(&server, kind),
-    }
-    let folder = server.shutdown();
-    let place = match kind.has_multi_part_aof() {
-        true => "appendonlydir/appendonly.aof.1.incr.aof",
-        false => "appendonly.aof",
-    };
-    fs::read(folder.path().join(place)).unwrap()
-}
-
-/// What a rewrite leaves: a set, or a log with a snapshot in front.
-fn rewritten(kind: ServerKind) -> (Files, Option<Vec<u8>>) {
-    let server = Server::start(kind, &options(kind, "yes"));
-    fill(&server, kind);
-    cmd!(server.client(), "BGREWRITEAOF").text();
-    while server.info("aof_rewrite_in_progress").as_deref() != Some("0")
-        || server.info("aof_rewrite_scheduled").as_deref() != Some("0")
-    {
-        thread::sleep(Duration::from_millis(5));
-    }
-    fill_again(&server);
-    let folder = server.shutdown();
-    if !kind.has_multi_part_aof() {
-        let single = fs::read(folder.path().join("appendonly.aof")).unwrap();
-        return (Vec::new(), Some(single));
-    }
-    let set = files(&folder.path().join("appendonlydir"));
-    let set = set
-        .into_iter()
-        .map(|(name, bytes)| (name.to_str().unwrap().to_owned(), bytes));
-    (set.collect(), None)
-}
-
-fn fill_again(server: &Server) {
-    let mut client = server.client();
-    for line in ["SET later 1", "MULTI", "SET a 1", "LPUSH b 2", "EXEC"] {
-        let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
-        let reply = client.cmd(&words);
-        assert!(!matches!(reply, Reply::Error(_)), "{line}: {reply:?}");
-    }
-}
-
-/// Runs `work` on every number below `count`, by a few threads; tells what came how often.
-fn many(count: usize, work: impl Fn(usize, &Path) -> Result<Held, String> + Sync) -> Tally {
-    let tally = Mutex::new(Tally::new());
-    let work = &work;
-    thread::scope(|scope| {
-        for part in 0..THREADS {
-            let tally = &tally;
-            scope.spawn(move || {
-                let folder = TempFolder::new();
-                for number in (part..count).step_by(THREADS) {
-                    match work(number, folder.path()) {
-                        Ok(held) => *tally.lock().unwrap().entry(held).or_default() += 1,
-                        Err(told) => panic!("input {number}:\n{told}"),
-                    }
-                }
-            });
-        }
-    });
-    tally.into_inner().unwrap()
-}
-
-type Tally = BTreeMap<Held, usize>;
-
-const THREADS: usize = 3;
+use written::{Files, written};
 
 /// Checks a file with both.
 fn both(
@@ -294,6 +68,7 @@ fn both_fix(
     folder: &Path,
 ) -> Result<(Fixed, Vec<u8>), String> {
     let (one, other) = (folder.join("theirs"), folder.join("ours"));
+    fs::write(folder.join("input"), bytes).unwrap();
     for folder in [&one, &other] {
         let _ = fs::remove_dir_all(folder);
         fs::create_dir(folder).unwrap();
@@ -336,9 +111,9 @@ fn both_fix(
 #[test]
 fn damaged_logs_are_told_as_the_tools_tell_them() {
     for kind in ServerKind::usable() {
-        let logs = written(kind).logs;
+        let logs = &written(kind).logs;
         let number = count(90, 4000);
-        let tally = many(number, |seed, folder| {
+        let tally = many(&format!("logs-{kind}"), number, |seed, folder| {
             let log = &logs[seed % logs.len()];
             let bytes = match seed < logs.len() {
                 true => log.clone(),
@@ -362,10 +137,10 @@ fn damaged_logs_are_told_as_the_tools_tell_them() {
 #[test]
 fn a_fix_leaves_the_bytes_that_the_tools_leave() {
     for kind in ServerKind::usable() {
-        let logs = written(kind).logs;
+        let logs = &written(kind).logs;
         let kept = Mutex::new(Vec::new());
         let number = count(90, 4000);
-        let tally = many(number, |seed, folder| {
+        let tally = many(&format!("fixes-{kind}"), number, |seed, folder| {
             let log = &logs[seed % logs.len()];
             let bytes = damaged(log, &mut Random::new(seed as u64 + 1_000_000));
             if is_valkey_snapshot(&bytes) {
@@ -421,7 +196,7 @@ fn every_cut_of_a_small_log_is_told_and_fixed_the_same() {
     for kind in ServerKind::usable() {
         let log = &written(kind).logs[0];
         let small = &log[..log.len().min(count(260, 2000))];
-        let tally = many(small.len(), |at, folder| {
+        let tally = many(&format!("cuts-{kind}"), small.len(), |at, folder| {
             let bytes = &small[..at];
             both(kind, "aof", &["f"], bytes, folder)?;
             match at % count(6, 1) {
@@ -492,12 +267,12 @@ fn sets_are_told_and_fixed_as_the_tools_do() {
         ServerKind::Valkey81,
         ServerKind::Valkey91,
     ]) {
-        let set = written(kind).set;
+        let sets = &written(kind).sets;
         let number = count(100, 3000);
-        let tally = many(number, |seed, folder| {
+        let tally = many(&format!("sets-{kind}"), number, |seed, folder| {
             let mut random = Random::new(seed as u64 + 2_000_000);
-            let mut set = set.clone();
-            if seed > 0 {
+            let mut set = sets[seed % sets.len()].clone();
+            if seed >= sets.len() {
                 damage_set(&mut set, &mut random);
             }
             // The exception: the tool of Valkey 9.1 calls its own bases damaged logs.
@@ -582,8 +357,10 @@ fn both_set(
 
 #[test]
 fn snapshots_are_told_as_the_tools_tell_them() {
-    let all: Vec<Written> = ServerKind::usable().into_iter().map(written).collect();
-    let mut snapshots: Vec<Vec<u8>> = all.iter().flat_map(|w| w.snapshots.clone()).collect();
+    let kinds = ServerKind::usable();
+    let all = kinds.iter().map(|kind| written(*kind));
+    let all = all.flat_map(|own| own.snapshots.iter().chain([&own.large]));
+    let mut snapshots: Vec<Vec<u8>> = all.cloned().collect();
     for folder in [
         "testdata/rdb/redis-7.0.15",
         "testdata/rdb/valkey-9.1.2",
@@ -592,17 +369,20 @@ fn snapshots_are_told_as_the_tools_tell_them() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
         snapshots.extend(files(&folder).into_iter().map(|file| file.1));
     }
-    for written in &all {
-        let kind = written.kind;
+    for kind in kinds {
+        let own = written(kind);
         // As they are, each by each tool; then damaged, those of its own server.
         let number = snapshots.len() + count(130, 5000);
-        let tally = many(number, |seed, folder| {
+        let tally = many(&format!("snapshots-{kind}"), number, |seed, folder| {
             let bytes = match snapshots.get(seed) {
                 Some(bytes) => bytes.clone(),
                 None => {
                     // Those of a few keys break in more ways for their size.
-                    let own = &written.snapshots[usize::from(full() && seed % 5 == 0)];
-                    damaged(own, &mut Random::new(seed as u64 + 3_000_000))
+                    let snapshot = match seed % 6 {
+                        0 => &own.large,
+                        _ => &own.snapshots[seed % own.snapshots.len()],
+                    };
+                    damaged(snapshot, &mut Random::new(seed as u64 + 3_000_000))
                 }
             };
             both(kind, "rdb", &["f"], &bytes, folder)
@@ -620,8 +400,10 @@ fn snapshots_are_told_as_the_tools_tell_them() {
 fn statistics_are_those_of_valkey() {
     for kind in ServerKind::usable_of(&[ServerKind::Valkey91]) {
         let folder = TempFolder::new();
-        let mut snapshots = written(kind).snapshots;
-        snapshots.push(snapshots[1][..snapshots[1].len() / 2].to_vec());
+        let own = written(kind);
+        let mut snapshots = own.snapshots.clone();
+        snapshots.push(own.large.clone());
+        snapshots.push(own.large[..own.large.len() / 2].to_vec());
         for bytes in &snapshots {
             for form in [&[][..], &["--format", "csv"], &["--format", "info"]] {
                 let args = [&["f", "--stats"], form].concat();
@@ -726,7 +508,7 @@ fn an_unreadable_file_is_told_the_same() {
 #[test]
 fn a_base_of_valkey_9_is_a_snapshot_and_nothing_of_it_is_removed() {
     for kind in ServerKind::usable_of(&[ServerKind::Valkey91]) {
-        let Written { set, .. } = written(kind);
+        let set = &written(kind).sets[0];
         let base = set.iter().find(|f| f.0.ends_with("base.rdb")).unwrap();
         assert!(is_valkey_snapshot(&base.1));
         for other in ServerKind::usable() {
@@ -743,7 +525,7 @@ fn a_base_of_valkey_9_is_a_snapshot_and_nothing_of_it_is_removed() {
         }
         // A whole set is sound, and its base is told as the checker of snapshots tells it.
         let folder = TempFolder::new();
-        for (name, bytes) in &set {
+        for (name, bytes) in set {
             fs::write(folder.path().join(name), bytes).unwrap();
         }
         let ran = ours(kind, "aof", &["appendonly.aof.manifest"], folder.path());

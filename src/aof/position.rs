@@ -39,10 +39,10 @@ impl Position {
 }
 
 /// The database that a SELECT selects. One with anything but a number is an error, which leaves
-/// the database as it was.
+/// the database as it was. More arguments are left alone, by those that load it.
 #[inline]
 pub fn selected(command: &Command<'_>) -> Option<u32> {
-    if command.argc() != 2 || !command.is("select") {
+    if command.argc() < 2 || !command.is("select") {
         return None;
     }
     let number = parse_canonical_i64(command.args().nth(1)?)?;
@@ -75,12 +75,13 @@ mod tests {
     fn only_a_select_with_a_number_selects() {
         assert_eq!(after(&["SELECT", "3"]), 3);
         assert_eq!(after(&["select", "0"]), 0);
+        // As Redis loads it: it does not look for arguments too many.
+        assert_eq!(after(&["SELECT", "3", "4"]), 3);
         for args in [
             &["SELECT"][..],
             &["SELECT", "x"],
             &["SELECT", "-1"],
             &["SELECT", "2147483648"],
-            &["SELECT", "3", "4"],
             &["SET", "3"],
         ] {
             assert_eq!(after(args), 7, "{args:?}");

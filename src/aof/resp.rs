@@ -130,7 +130,7 @@ pub(super) fn peek(input: &[u8]) -> Option<(usize, &[u8])> {
 
 /// As [`item`], counting the arguments that were read, also where the command is not whole.
 pub(super) fn item_counting<'d>(input: &'d [u8], walked: &mut u64) -> Parsed<'d, Item<'d>> {
-    if let Some((rest, command)) = plain_telling(input, || *walked += 1) {
+    if let Some((rest, command)) = plain_telling(input, |_| *walked += 1) {
         return Ok((rest, Item::Command(command)));
     }
     match input {
@@ -197,12 +197,23 @@ pub fn is_bad_format_to_old(input: &[u8]) -> bool {
 /// A command in the form that servers write, all there: nearly every one. `None` says nothing.
 #[inline]
 fn plain(input: &[u8]) -> Option<(&[u8], Command<'_>)> {
-    plain_telling(input, || ())
+    plain_telling(input, |_| ())
 }
 
-/// The same; tells of each argument that was read.
+/// Reads a command in the form that servers write into `args`, its name first, and gives what stands
+/// behind it. `None` says nothing: [`item`] knows.
+#[inline]
+pub fn collect<'d>(input: &'d [u8], args: &mut Vec<&'d [u8]>) -> Option<&'d [u8]> {
+    args.clear();
+    plain_telling(input, |arg| args.push(arg)).map(|(rest, _)| rest)
+}
+
+/// The same; tells each argument that was read.
 #[inline(always)]
-fn plain_telling(input: &[u8], mut read: impl FnMut()) -> Option<(&[u8], Command<'_>)> {
+fn plain_telling<'d>(
+    input: &'d [u8],
+    mut read: impl FnMut(&'d [u8]),
+) -> Option<(&'d [u8], Command<'d>)> {
     let (argc, mut rest) = header(input, b'*')?;
     if argc == 0 {
         return None;
@@ -216,7 +227,7 @@ fn plain_telling(input: &[u8], mut read: impl FnMut()) -> Option<(&[u8], Command
             return None;
         };
         rest = after;
-        read();
+        read(bytes);
         if n == 0 {
             name = bytes;
         }

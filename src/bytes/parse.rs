@@ -239,10 +239,20 @@ problems! {
     AofUnknownCommand = "unknown-command", "no server knows a command of this name";
     /// A command with too many or too few arguments.
     AofArity { found: u64 } = "aof-arity", "the command does not take {} arguments", found;
+    /// A command that crashes the server which loads it.
+    AofCrash = "aof-crash", "a command that servers crash on as they run it from a log";
     /// The snapshot in front of a log is damaged, and commands were found behind it.
     AofPreamble = "aof-preamble", "the snapshot in front is damaged from here on, and the log goes on behind it";
+    /// The snapshot in front of a log is damaged, and nothing stands behind it that could be kept.
+    AofNoLog = "aof-no-log", "the snapshot is damaged, and no log stands behind it in its file";
     /// A command in a form that loads and that no server writes.
     AofLax = "aof-lax-form", "the command's form is not the one that servers write: they load it, their checker refuses it";
+    /// A command of a log that the server answers with an error.
+    AofRefused = "aof-refused", "the server answers this command with an error, and goes on";
+    /// A command of a log that cannot be run here.
+    AofUnplayable = "aof-unplayable", "this command cannot be run without the server";
+    /// A time to live that counts from an unknown moment.
+    AofRelative = "aof-relative-time", "a time to live counts from when the command is run, and no time stands before it";
     /// Text of a known form that does not read.
     Text = "rdb-text", "the text is not of the form that stands here";
 }

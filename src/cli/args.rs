@@ -8,9 +8,12 @@ use std::thread;
 use clap::{ArgAction, Args, ColorChoice, ValueEnum};
 
 use crate::cli::progress::Bar;
-use crate::cli::values::{comparison, moment, size, slots, strings, threads, ttl_classes, types};
+use crate::cli::values::{
+    comparison, like, moment, size, slots, strings, threads, ttl_classes, types,
+};
 use crate::cli::words::{self, Words};
 use crate::cli::{Exit, memory};
+use crate::command::Like;
 use crate::error::{Error, Result};
 use crate::io::output::{Existing, Output};
 use crate::record::DataType;
@@ -353,6 +356,13 @@ pub(super) struct JsonArgs {
     /// expired, unless --ttl says so.
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub(super) now: Option<i64>,
+
+    /// The server that a log is replayed as, as in redis-7.0 or valkey-9.1.2
+    ///
+    /// Without it: the writer of the snapshot in front, else redis-8.2, or valkey-9.1 where the log
+    /// has a command that only Valkey knows.
+    #[arg(long, value_name = "SERVER", value_parser = like)]
+    pub(super) like: Option<Like>,
 }
 
 /// What can be added to each key.

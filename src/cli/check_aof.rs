@@ -5,6 +5,7 @@ use clap::Args;
 use crate::cli::Exit;
 use crate::cli::args::{Common, Inputs, ReportArgs, ReportFormat, each_report};
 use crate::cli::fix_aof::FixArgs;
+use crate::cli::values::like;
 use crate::cli::words::Words;
 use crate::command::Like;
 use crate::report::Severity;
@@ -63,18 +64,16 @@ Examples:
   redkit check-aof --format json appendonly.aof | jq .findings
 
 Exit status:
-  0  every log loads (with --strict: and there is no warning); with --fix: it does now
-  1  a log is damaged: it is refused, cut back, or crashes the server
+  0  every log loads (with --strict: and there is no warning); with --fix: it does now;
+     with --fix -n: the plan could be carried out
+  1  a log is damaged: it is refused, cut back, or crashes the server; or a folder has
+     files of a set and no manifest, so that a server starts without them; or nothing
+     can be kept of a damaged snapshot
   2  the command line is wrong; with --fix: a strategy must be chosen, or consent is missing
   3  a file cannot be read or written
   4  a file is of another kind, or its snapshot of a version that is not known
   5  --fix: more would be removed than allowed, or a database is in doubt
 Of several files the first of 3, 4, 2, 1, 5.";
-
-fn like(text: &str) -> Result<Like, String> {
-    text.parse()
-        .map_err(|_| "a server is named as in redis-7.0 or valkey-9.1.2".to_owned())
-}
 
 impl CheckAof {
     pub(super) fn run(self, common: &Common, words: &Words) -> anyhow::Result<Exit> {

@@ -10,11 +10,15 @@ use crate::report::text::{counted, shown};
 use crate::task::InputPath;
 use crate::task::dump::{DumpOptions, DumpOutcome, dump};
 
-/// Write snapshots as JSON: every key with its value, one object a line
+/// Write snapshots and logs as JSON: every key with its value, one object a line
 ///
 /// Each key is an object with its database, name, type, encoding in the file and value, and its
 /// expiry where it has one. Strings are bytes: what is valid UTF-8 is a JSON string, anything else
 /// is {"$b64":"…"}, so that nothing is lost. The order is that of the file.
+///
+/// An AOF, or the files of a multi-part AOF, named by their folder or manifest, are replayed first, as
+/// `redkit replay` does; `encoding` is then what the server --like would save, and the order that of
+/// databases and keys.
 ///
 /// On damage everything before it is written, the fault goes to stderr, and the exit status is 1;
 /// with --keep-going everything after it as well, as far as it can be told apart.
@@ -78,6 +82,7 @@ const AFTER: &str = "\
 Examples:
   redkit dump-to-json dump.rdb | head -3
   redkit dump-to-json dump.rdb.zst -o dump.ndjson
+  redkit dump-to-json appendonlydir | jq -c '[.db, .key, .type]'
   redkit dump-to-json -k 'session:*' --ttl none --select keys dump.rdb
   redkit dump-to-json --elements '>100000' --select meta --with size dump.rdb
   redkit dump-to-json --type hash dump.rdb | jq -r '.key as $k | .value | keys[] | [$k, .] | @tsv'
@@ -88,7 +93,7 @@ Exit status:
   1  an input is damaged: what could be read was written to stdout; to FILE only with --keep-going
   2  the command line is wrong, or FILE exists
   3  an input cannot be read, or the output cannot be written
-  4  an input is no RDB file, or of a version that is not known
+  4  an input is neither RDB file nor AOF, or of a version that is not known
   5  a limit was reached
 Of several inputs the first of 3, 4, 1, 5.";
 
@@ -156,6 +161,7 @@ impl DumpToJson {
             with_end: self.with_end,
             keep_going: self.keep_going,
             now: self.json.now,
+            like: self.json.like,
             filter: self.filter.options(self.json.now),
         }
     }

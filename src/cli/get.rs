@@ -17,11 +17,12 @@ use crate::task::get::get;
 
 /// Write one key as JSON
 ///
-/// As dump-to-json writes it. Stops at the first hit, so that what stands behind it is not read.
+/// As dump-to-json writes it. Of a snapshot, stops at the first hit, so that what stands behind it is
+/// not read; a log is replayed first, as `redkit replay` does.
 #[derive(Args)]
 #[command(after_help = AFTER)]
 pub(super) struct Get {
-    /// An RDB file; `-` is the standard input
+    /// An RDB file, an AOF, the folder or the manifest of a multi-part AOF; `-` is the standard input
     path: PathBuf,
 
     /// The key; \xHH is any byte, \\ a backslash
@@ -44,15 +45,16 @@ pub(super) struct Get {
 const AFTER: &str = "\
 Examples:
   redkit get dump.rdb user:1000
+  redkit get appendonlydir user:1000
   redkit get dump.rdb --db 3 'bin\\x00key' | jq .value
   redkit get dump.rdb -- -key-with-a-dash
 
 Exit status:
   0  the key was written
-  1  the file is damaged before the key, or in it
+  1  the file is damaged before the key, or in it; a log: anywhere
   2  the command line is wrong
   3  the file cannot be read
-  4  it is no RDB file, or of a version that is not known
+  4  it is neither RDB file nor AOF, or of a version that is not known
   5  the key is not there";
 
 impl Get {
@@ -64,6 +66,7 @@ impl Get {
             pairs: self.json.pairs,
             with: self.json.with(),
             now: self.json.now,
+            like: self.json.like,
             ..DumpOptions::default()
         };
         let mut out = self.output.open()?;
@@ -71,7 +74,11 @@ impl Get {
         let found = common.run(&input, !out.is_terminal(), words, |run| {
             get(&input, &key, self.db, &options, run, &mut out)
         });
-        if !found.with_context(|| name.clone())? {
+        let got = found.with_context(|| name.clone())?;
+        for finding in got.findings.list() {
+            words.finding(&name, finding);
+        }
+        if !got.found {
             let key = printable(&key);
             words.error(&format!(
                 "{name}: there is no key \"{key}\" in db {}",
@@ -80,6 +87,9 @@ impl Get {
             return Ok(Exit::Limit);
         }
         out.finish()?;
-        Ok(Exit::Done)
+        match got.findings.errors() {
+            0 => Ok(Exit::Done),
+            _ => Ok(Exit::Damage),
+        }
     }
 }

@@ -9,6 +9,7 @@ mod check_rdb;
 mod compat;
 mod completions;
 mod cut;
+mod diff;
 mod dump_to_json;
 mod explain;
 mod fix_aof;
@@ -18,6 +19,7 @@ mod log;
 mod man;
 mod memory;
 mod progress;
+mod replay;
 mod values;
 mod words;
 mod wrong_command;
@@ -146,6 +148,8 @@ enum Command {
     CheckRdb(check_rdb::CheckRdb),
     CheckAof(check_aof::CheckAof),
     DumpToJson(dump_to_json::DumpToJson),
+    Replay(replay::Replay),
+    Diff(diff::Diff),
     Get(get::Get),
     Info(info::Info),
     Log(log::Log),
@@ -186,6 +190,8 @@ fn parse_and_run(args: &[OsString]) -> Exit {
         Command::CheckRdb(command) => command.run(&common, &words),
         Command::CheckAof(command) => command.run(&common, &words),
         Command::DumpToJson(command) => command.run(&common, &words),
+        Command::Diff(command) => command.run(&common, &words),
+        Command::Replay(command) => command.run(&common, &words),
         Command::Get(command) => command.run(&common, &words),
         Command::Info(command) => command.run(&common, &words),
         Command::Log(command) => command.run(&common, &words),
@@ -258,6 +264,8 @@ Examples:
   redkit check-aof appendonly.aof         Will the server start, and what does it lose?
   redkit dump-to-json dump.rdb.gz | jq    Every key with its value, a line each
   redkit get dump.rdb user:1000           One key
+  redkit replay --digest appendonlydir    What does the log come to?
+  redkit diff old.rdb appendonlydir       Which keys differ?
   redkit log --cmd FLUSHALL appendonlydir Who emptied it, and when?
   redkit explain rdb-checksum             What a finding means
 

@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::bytes::time;
+use crate::command::Like;
 use crate::error::{Error, Hint, Result};
 use crate::record::DataType;
 use crate::record::filter::{Comparison, TtlClass, parse_size};
@@ -21,6 +22,12 @@ pub(super) fn threads(text: &str) -> std::result::Result<usize, String> {
 
 /// More would be a slip of the finger.
 const MOST_THREADS: usize = 1024;
+
+/// The name of a server.
+pub(super) fn like(text: &str) -> std::result::Result<Like, String> {
+    text.parse()
+        .map_err(|_| "a server is named as in redis-7.0 or valkey-9.1.2".to_owned())
+}
 
 pub(super) fn size(text: &str) -> std::result::Result<u64, String> {
     parse_size(text).ok_or_else(|| "expected a size like 4096, 4KiB or 10MB".to_owned())

@@ -153,6 +153,26 @@ impl CommandSpec {
     }
 }
 
+/// The number of arguments, counted with the name, from which on a server crashes when it runs this
+/// command from a log: behind a log there is no client that could be answered, freed or asked for.
+/// `second` is the second word of a container. Where it is a matter of time or of what the
+/// arguments say, it counts as a crash too: no server logs these.
+pub fn crashes_in_a_log(name: &str, second: Option<&[u8]>, like: Like) -> Option<u64> {
+    let line = like.line();
+    match name {
+        "psync" => Some(3),
+        "wait" if matches!(line, ServerLine::Redis62 | ServerLine::Redis70) => Some(3),
+        _ if line != ServerLine::Redis62 => None,
+        "auth" => Some(3),
+        "client" => second
+            .is_some_and(|second| second.eq_ignore_ascii_case(b"info"))
+            .then_some(2),
+        "hello" => Some(5),
+        "host:" | "post" | "punsubscribe" | "reset" | "sync" | "unsubscribe" => Some(1),
+        _ => None,
+    }
+}
+
 /// What a server takes a command for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resolved<'t> {
@@ -193,6 +213,13 @@ impl Signature {
         } else {
             argc == wanted
         }
+    }
+
+    /// Whether a server goes on behind it in a log: Redis does not look at the number of arguments
+    /// there, and crashes where it is too small; what is too much it leaves alone.
+    #[inline]
+    pub fn runs_in_a_log(&self, argc: u64, like: Like) -> bool {
+        self.accepts(argc) || !like.is_valkey() && argc > u64::from(self.arity.unsigned_abs())
     }
 
     /// Where the keys of fixed position are, among so many arguments counted with the name.

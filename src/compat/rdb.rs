@@ -257,7 +257,7 @@ impl<'d, 'c, 'a> Check<'d, 'c, 'a> {
         }
         let (name, _) = split_id(id);
         self.info(&[b"MODULE AUX for: ", &name])?;
-        self.read(module_items)
+        self.read(|rio| module_items(id, rio))
     }
 
     /// What came with later versions; false where it is a value or nothing.
@@ -418,7 +418,8 @@ impl<'d, 'c, 'a> Check<'d, 'c, 'a> {
             Bad::End => self.wrong(&[b"Unexpected EOF reading RDB file"]),
             Bad::Said(reason) => {
                 let what = b"Internal error in RDB reading offset 0, function at rdb.c -> ";
-                self.tell_wrong(&[what, reason.as_bytes()])?;
+                let told = clipped(&[what, &reason], LINE - SOURCE_LINE);
+                self.tell_wrong(&[&told])?;
                 Err(Ended::Stop(FAILED))
             }
         }
@@ -530,6 +531,8 @@ const NAMES: [&str; 26] = [
 
 /// Valkey 9's hash whose fields may have times.
 const HASH_2: u8 = 22;
+/// What a line of the source takes in a message, where the tools tell one: `:1234`.
+const SOURCE_LINE: usize = 5;
 /// Bytes of the name of an import of slots.
 const SLOT_IMPORT_NAME: u64 = 40;
 /// Bytes that are taken into the checksum at a time.

@@ -12,13 +12,13 @@ pub(super) enum Bad {
     /// The file ends, or what was asked for is not what the loader goes on with.
     End,
     /// What stands there makes no sense: this ends the checker at once.
-    Said(String),
+    Said(Vec<u8>),
 }
 
 /// What was read.
 pub(super) type Got<T = ()> = Result<T, Bad>;
 
-pub(super) fn said<T>(reason: impl Into<String>) -> Got<T> {
+pub(super) fn said<T>(reason: impl Into<Vec<u8>>) -> Got<T> {
     Err(Bad::Said(reason.into()))
 }
 

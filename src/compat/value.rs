@@ -2,6 +2,7 @@
 //! it refuses, and how far it has read by then.
 
 mod blob;
+mod packed;
 mod stream;
 
 use std::collections::HashMap;
@@ -42,8 +43,8 @@ impl Loader<'_> {
             types::HASH | types::HASH_2 if number == types::HASH || self.release.is_valkey() => {
                 self.hash(number, rio)?;
             }
-            // Redis 6.2 still looks for the module of one in the older form, and has none.
-            types::MODULE_PRE_GA if self.release == Release::Redis62 => {
+            // Older ones still look for the module of one in the older form, and have none.
+            types::MODULE_PRE_GA if matches!(self.release, Release::Redis62 | Release::Redis70) => {
                 let id = rio.loose()?;
                 if rio.has_failed() {
                     return said("Short read module id");
@@ -60,8 +61,7 @@ impl Loader<'_> {
                 if rio.has_failed() {
                     return said("Short read module id");
                 }
-                let _ = id;
-                module_items(rio)?;
+                module_items(id, rio)?;
                 self.element(MODULE_TEXT);
             }
             types::QUICKLIST | types::QUICKLIST_2 => self.quicklist(number, rio)?,
@@ -111,6 +111,25 @@ impl Loader<'_> {
         }
     }
 
+    /// The count of members that get their room at once. For so many as this is asked for here there
+    /// is none on any machine; of still more the servers lose count, and go on.
+    fn roomy_count(&self, is_zset: bool, rio: &mut Rio<'_>) -> Got<u64> {
+        let count = self.count(rio)?;
+        let most = match self.release.is_valkey() {
+            true => u64::MAX / 20,
+            false => 1 << 60,
+        };
+        if (HOPELESS..=most).contains(&count) {
+            let what = match self.release {
+                Release::Valkey91 => "hashtable",
+                Release::Valkey81 if !is_zset => "hashtable",
+                _ => "dict",
+            };
+            return said(format!("OOM in {what}TryExpand {count}"));
+        }
+        Ok(count)
+    }
+
     fn list(&mut self, rio: &mut Rio<'_>) -> Got {
         for _ in 0..self.count(rio)? {
             let text = rio.string()?;
@@ -120,7 +139,7 @@ impl Loader<'_> {
     }
 
     fn set(&mut self, rio: &mut Rio<'_>) -> Got {
-        let count = self.count(rio)?;
+        let count = self.roomy_count(false, rio)?;
         let mut seen = Seen::new(count);
         for _ in 0..count {
             let (at, text) = (rio.offset(), rio.string()?);
@@ -133,7 +152,7 @@ impl Loader<'_> {
     }
 
     fn zset(&mut self, number: u8, rio: &mut Rio<'_>) -> Got {
-        let count = self.count(rio)?;
+        let count = self.roomy_count(true, rio)?;
         let mut seen = Seen::new(count);
         let mut longest = 0;
         for _ in 0..count {
@@ -160,8 +179,9 @@ impl Loader<'_> {
     }
 
     fn hash(&mut self, number: u8, rio: &mut Rio<'_>) -> Got {
-        let count = self.count(rio)?;
+        let count = self.roomy_count(false, rio)?;
         let mut seen = Seen::new(count);
+        let mut packed = number == types::HASH && count <= PACKED_FIELDS;
         for _ in 0..count {
             let (at, field) = (rio.offset(), rio.string()?);
             let value = rio.string()?;
@@ -173,8 +193,9 @@ impl Loader<'_> {
             }
             self.element(field.len() + value.len());
             if !seen.add(at, field, rio) {
-                return said("Hash with dup elements");
+                return field_twice(packed);
             }
+            packed &= field.len().max(value.len()) <= PACKED_LENGTH;
         }
         Ok(())
     }
@@ -190,6 +211,7 @@ impl Loader<'_> {
         }
         let count = self.count(rio)?;
         let mut seen = Seen::new(count);
+        let mut packed = count <= PACKED_FIELDS;
         let mut loaded = Loaded::default();
         for _ in 0..count {
             let (time, _) = rio.coded_len()?;
@@ -205,10 +227,19 @@ impl Loader<'_> {
             let value = rio.string()?;
             self.element(field.len() + value.len());
             if !seen.add(at, field, rio) {
-                return said("Hash with dup elements");
+                return field_twice(packed);
             }
+            packed &= field.len().max(value.len()) <= PACKED_LENGTH;
         }
         Ok(loaded)
+    }
+}
+
+/// A field that comes twice is told by who finds it: while the hash is packed, a search of its own.
+fn field_twice<T>(packed: bool) -> Got<T> {
+    match packed {
+        true => said("Hash with dup elements"),
+        false => said("Duplicate hash fields detected"),
     }
 }
 
@@ -233,14 +264,22 @@ fn least_time(rio: &mut Rio<'_>) -> Got<u64> {
     }
 }
 
-/// Passes over what a module has written: items, each behind its kind.
-pub(super) fn module_items(rio: &mut Rio<'_>) -> Got {
+/// Passes over what a module of this identity has written: items, each behind its kind.
+pub(super) fn module_items(id: u64, rio: &mut Rio<'_>) -> Got {
+    let fallible = |bad, what| match bad {
+        Bad::End => {
+            let name = module::split_id(id).0;
+            let name = String::from_utf8_lossy(&name);
+            said(format!("Error reading {what} from module {name} value"))
+        }
+        bad => Err(bad),
+    };
     loop {
         match rio.number()? {
             items::END => return Ok(()),
             items::SIGNED | items::UNSIGNED => {
                 let read = rio.coded_len();
-                read.or_else(|bad| fallible(bad, "integer"))?;
+                read.map(drop).or_else(|bad| fallible(bad, "integer"))?;
             }
             items::FLOAT => {
                 let read = rio.array::<4>();
@@ -257,13 +296,6 @@ pub(super) fn module_items(rio: &mut Rio<'_>) -> Got {
             // The tools pass over the kind and read on.
             _ => {}
         }
-    }
-}
-
-fn fallible<T>(bad: Bad, what: &str) -> Got<T> {
-    match bad {
-        Bad::End => said(format!("Error reading {what} from module value")),
-        bad => Err(bad),
     }
 }
 
@@ -298,13 +330,18 @@ impl Seen {
     }
 }
 
-/// A sorted set of more members, or of longer ones, is no longer packed.
+/// A sorted set of more members is not packed.
 const PACKED_MEMBERS: u64 = 128;
+/// A hash of more fields is not packed.
+const PACKED_FIELDS: u64 = 512;
+/// Nor is one with longer members, names or values.
 const PACKED_LENGTH: u64 = 64;
 /// The text that stands for what a module has written (`module-dummy-value`).
 const MODULE_TEXT: u64 = 18;
 /// Room that is made for members before they are read.
 const FIRST_ROOM: usize = 1024;
+/// Members from this count on have no room in 47 bits of addresses.
+const HOPELESS: u64 = 1 << 44;
 /// The latest time that a field may have.
 const LATEST: u64 = 0xffff_ffff_ffff;
 

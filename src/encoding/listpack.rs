@@ -453,6 +453,21 @@ fn backlen_size(size: usize) -> usize {
     }
 }
 
+/// Appends an entry, with its backward length, as the server stores it.
+#[inline]
+pub(crate) fn append(out: &mut Vec<u8>, element: Element<'_>) {
+    if let Element::Int(n @ 0..=127) = element {
+        out.extend_from_slice(&[n as u8, 1]);
+        return;
+    }
+    let mut writer = ListpackWriter {
+        entries: std::mem::take(out),
+        count: 0,
+    };
+    writer.push(element);
+    *out = writer.entries;
+}
+
 /// Bytes of the entry that `rest` begins with, backward length included; none at the end mark.
 /// For blobs that are known to be sound: backward lengths are not looked at.
 #[inline]

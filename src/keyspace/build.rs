@@ -3,17 +3,16 @@
 use crate::bytes::Element;
 use crate::error::Result;
 use crate::keyspace::hash::Hash;
-use crate::keyspace::list::List;
+use crate::keyspace::list::{End, List};
 use crate::keyspace::module::Module;
 use crate::keyspace::rules::Rules;
 use crate::keyspace::set::Set;
-use crate::keyspace::stream::Stream;
+use crate::keyspace::stream;
 use crate::keyspace::text::Text;
 use crate::keyspace::value::Value;
-use crate::keyspace::zset::ZSet;
+use crate::keyspace::zset;
 use crate::rdb::string;
 use crate::rdb::value::{Scratch, walk};
-use crate::record::value::StreamEvent;
 use crate::record::{DataType, RawValue, RdbType, ValueVisitor};
 
 /// The value that stands in a file; none for a collection without elements, which servers leave
@@ -27,12 +26,21 @@ pub fn load(raw: &RawValue<'_>, scratch: &mut Scratch, rules: &Rules) -> Result<
         of,
         DataType::Module | DataType::Array | DataType::Cron | DataType::Json
     ) {
-        return Ok(Some(Value::Module(Box::new(Module::new(raw)))));
+        return Ok(Some(Value::Module(Box::new(Module::new(raw, scratch)))));
+    }
+    if of == DataType::Stream {
+        let stream = stream::load(raw, scratch, rules)?;
+        return Ok(Some(Value::Stream(Box::new(stream))));
     }
     if let Some(value) = copied(raw, scratch, rules) {
         return Ok(Some(value).filter(|value| !value.is_empty()));
     }
-    let mut builder = Builder { rules, value: None };
+    let mut builder = Builder {
+        of: raw.rdb_type,
+        rules,
+        value: None,
+        zset: None,
+    };
     walk(raw, scratch, &mut builder)?;
     Ok(builder.value.filter(|value| !value.is_empty()))
 }
@@ -57,8 +65,23 @@ fn copied(raw: &RawValue<'_>, scratch: &mut Scratch, rules: &Rules) -> Option<Va
 
 /// Is told a value and builds it.
 struct Builder<'a> {
+    of: RdbType,
     rules: &'a Rules,
     value: Option<Value>,
+    zset: Option<zset::Builder>,
+}
+
+impl Builder<'_> {
+    /// A set to be filled, in the form with which a server begins.
+    fn empty_set(&self, count: Option<u64>) -> Set {
+        let count = count.map_or(0, |count| usize::try_from(count).unwrap_or(usize::MAX));
+        match (self.of, self.rules.set_entries) {
+            (RdbType::SetListpack, Some(most)) if count <= most => Set::packed(),
+            (RdbType::SetListpack, Some(_)) => Set::table(),
+            _ if count > self.rules.intset_entries => Set::table(),
+            _ => Set::new(),
+        }
+    }
 }
 
 impl ValueVisitor for Builder<'_> {
@@ -68,13 +91,18 @@ impl ValueVisitor for Builder<'_> {
         Ok(())
     }
 
-    fn begin(&mut self, of: DataType, _count: Option<u64>) -> Result<()> {
+    fn begin(&mut self, of: DataType, count: Option<u64>) -> Result<()> {
         self.value = match of {
             DataType::List => Some(Value::List(List::new())),
-            DataType::Set => Some(Value::Set(Set::new())),
-            DataType::ZSet => Some(Value::ZSet(ZSet::new())),
+            DataType::Set => Some(Value::Set(self.empty_set(count))),
+            DataType::ZSet => {
+                self.zset = Some(match self.of {
+                    RdbType::ZsetZiplist | RdbType::ZsetListpack => zset::Builder::packed(),
+                    _ => zset::Builder::table(),
+                });
+                None
+            }
             DataType::Hash => Some(Value::Hash(Hash::new())),
-            DataType::Stream => Some(Value::Stream(Box::new(Stream::new()))),
             _ => None,
         };
         Ok(())
@@ -82,11 +110,10 @@ impl ValueVisitor for Builder<'_> {
 
     fn element(&mut self, element: Element<'_>) -> Result<()> {
         let mut text = itoa::Buffer::new();
-        let element = element.bytes(&mut text);
         match &mut self.value {
-            Some(Value::List(list)) => list.push_back(element, self.rules),
+            Some(Value::List(list)) => list.push(element.bytes(&mut text), End::Tail),
             Some(Value::Set(set)) => {
-                set.add(element, self.rules);
+                set.add_element(element, self.rules);
             }
             _ => {}
         }
@@ -109,16 +136,16 @@ impl ValueVisitor for Builder<'_> {
 
     fn member(&mut self, member: Element<'_>, score: f64) -> Result<()> {
         let mut text = itoa::Buffer::new();
-        if let Some(Value::ZSet(zset)) = &mut self.value {
-            zset.insert(member.bytes(&mut text), score, self.rules);
+        if let Some(zset) = &mut self.zset {
+            zset.push(member.bytes(&mut text), score);
         }
         Ok(())
     }
 
-    fn stream(&mut self, event: StreamEvent<'_>) -> Result<()> {
-        match &mut self.value {
-            Some(Value::Stream(stream)) => stream.take(event, self.rules),
-            _ => Ok(()),
+    fn end(&mut self, _of: DataType) -> Result<()> {
+        if let Some(zset) = self.zset.take() {
+            self.value = Some(Value::ZSet(zset.finish(self.rules)));
         }
+        Ok(())
     }
 }

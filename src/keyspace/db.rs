@@ -102,6 +102,11 @@ impl Shard {
             .map(|(n, db)| (*n, db))
     }
 
+    /// The databases, to be changed.
+    pub fn dbs_mut(&mut self) -> impl Iterator<Item = &mut Db> {
+        self.dbs.values_mut()
+    }
+
     /// Removes every key of every database.
     pub fn clear(&mut self) {
         self.dbs.clear();

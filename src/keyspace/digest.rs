@@ -11,10 +11,11 @@ use sha1::{Digest as _, Sha1};
 use crate::bytes::Element;
 use crate::bytes::number::write_double;
 use crate::error::Result;
-use crate::keyspace::Keyspace;
 use crate::keyspace::rules::{NEVER, Rules};
+use crate::keyspace::vector_sum::VectorSum;
+use crate::keyspace::{Keyspace, Value, vector};
 use crate::record::value::{ModuleEvent, StreamEvent};
-use crate::record::{DataType, ValueVisitor, Walk};
+use crate::record::{DataType, RdbType, ValueVisitor, Walk};
 
 /// Twenty bytes that stand for a dataset or a value.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -109,6 +110,7 @@ pub struct ValueDigest<'r> {
     pub unknown: bool,
     ordered: bool,
     scores: Vec<u8>,
+    vectors: Option<Box<VectorSum>>,
 }
 
 impl<'r> ValueDigest<'r> {
@@ -120,6 +122,7 @@ impl<'r> ValueDigest<'r> {
             unknown: false,
             ordered: false,
             scores: Vec::new(),
+            vectors: None,
         }
     }
 
@@ -215,8 +218,248 @@ impl ValueVisitor for ValueDigest<'_> {
     }
 
     fn module(&mut self, event: ModuleEvent<'_>) -> Result<()> {
-        if let ModuleEvent::Start { .. } = event {
-            self.unknown = true;
+        match event {
+            ModuleEvent::Start {
+                name: vector::NAME,
+                decoded: true,
+                ..
+            } => self.vectors = Some(Box::default()),
+            ModuleEvent::Start { .. } => self.unknown = true,
+            ModuleEvent::Node(node) => {
+                let sum = self.vectors.as_mut().and_then(|it| it.node(node));
+                if let Some(sum) = sum {
+                    self.digest.xor(&sum.0);
+                }
+            }
+            ModuleEvent::Raw(_) => {}
+        }
+        Ok(())
+    }
+}
+
+/// The full digest of a keyspace: everything that servers keep of it, expiry times, field times,
+/// groups, counters, pending entries and functions included. When consumers were last seen is not:
+/// a server changes that as it loads.
+///
+/// # Errors
+/// A value kept in file form that cannot be decoded.
+pub fn full(keyspace: &Keyspace) -> Result<Digest> {
+    let mut all = Digest::default();
+    for (name, source) in &keyspace.functions {
+        let mut function = Digest::default();
+        function.mix(b"function");
+        function.mix(name);
+        function.mix(source);
+        all.xor(&function.0);
+    }
+    for db in keyspace.dbs() {
+        for slot in keyspace.keys(db) {
+            let mut value = FullDigest::new(db, slot.name(), slot.expires_at());
+            match &slot.value {
+                Value::Module(module) if let Some(bytes) = module.bytes() => {
+                    value.raw(module.rdb_type(), bytes);
+                }
+                other => other.walk(&mut value)?,
+            }
+            all.xor(&value.finish().0);
+        }
+    }
+    Ok(all)
+}
+
+/// The part of the full digest that is one key's: is told its value, and sums.
+///
+/// It is the same whatever form the value has in the file.
+pub struct FullDigest {
+    key: Digest,
+    /// What was told in order.
+    ordered: Sha1,
+    /// What was told without order: members, fields, groups, consumers.
+    unordered: Digest,
+    /// The group that is told.
+    group: Option<Sha1>,
+    is_ordered: bool,
+}
+
+impl FullDigest {
+    /// Of a key whose value is to come.
+    pub fn new(db: u32, key: &[u8], expires_at: Option<i64>) -> Self {
+        let mut own = Digest::default();
+        own.mix(&db.to_be_bytes());
+        own.mix(key);
+        own.mix(format!("{expires_at:?}").as_bytes());
+        FullDigest {
+            key: own,
+            ordered: Sha1::new(),
+            unordered: Digest::default(),
+            group: None,
+            is_ordered: false,
+        }
+    }
+
+    /// The value is a module's: it is summed as it stands in the file.
+    pub fn raw(&mut self, rdb_type: RdbType, bytes: &[u8]) {
+        feed(&mut self.ordered, &[b"raw", &[rdb_type.number()], bytes]);
+    }
+
+    /// The sum.
+    pub fn finish(mut self) -> Digest {
+        self.end_group();
+        let mut all = self.key;
+        all.mix(&self.unordered.0);
+        all.mix(&self.ordered.finalize());
+        all
+    }
+
+    fn end_group(&mut self) {
+        if let Some(group) = self.group.take() {
+            self.unordered.xor(&group.finalize());
+        }
+    }
+}
+
+/// Takes parts in, each with its length, so that no two lists of parts look alike.
+fn feed(to: &mut Sha1, parts: &[&[u8]]) {
+    for part in parts {
+        to.update((part.len() as u64).to_be_bytes());
+        to.update(part);
+    }
+}
+
+impl ValueVisitor for FullDigest {
+    fn string(&mut self, value: Element<'_>) -> Result<()> {
+        feed(
+            &mut self.ordered,
+            &[b"string", value.bytes(&mut itoa::Buffer::new())],
+        );
+        Ok(())
+    }
+
+    fn begin(&mut self, of: DataType, _count: Option<u64>) -> Result<()> {
+        self.is_ordered = of == DataType::List;
+        feed(&mut self.ordered, &[of.name().as_bytes()]);
+        Ok(())
+    }
+
+    fn element(&mut self, element: Element<'_>) -> Result<()> {
+        let mut text = itoa::Buffer::new();
+        let element = element.bytes(&mut text);
+        if self.is_ordered {
+            feed(&mut self.ordered, &[element]);
+        } else {
+            self.unordered.xor(element);
+        }
+        Ok(())
+    }
+
+    fn field(
+        &mut self,
+        name: Element<'_>,
+        value: Element<'_>,
+        expires_at: Option<i64>,
+    ) -> Result<()> {
+        let mut field = Sha1::new();
+        let expires_at = format!("{expires_at:?}");
+        let (mut one, mut other) = (itoa::Buffer::new(), itoa::Buffer::new());
+        let (name, value) = (name.bytes(&mut one), value.bytes(&mut other));
+        feed(&mut field, &[name, value, expires_at.as_bytes()]);
+        self.unordered.xor(&field.finalize());
+        Ok(())
+    }
+
+    fn member(&mut self, member: Element<'_>, score: f64) -> Result<()> {
+        let mut sum = Sha1::new();
+        let mut text = itoa::Buffer::new();
+        // The two zeros are equal scores, and which one it is depends on the form.
+        let score = if score == 0.0 { 0.0 } else { score };
+        feed(
+            &mut sum,
+            &[member.bytes(&mut text), &score.to_bits().to_be_bytes()],
+        );
+        self.unordered.xor(&sum.finalize());
+        Ok(())
+    }
+
+    fn stream(&mut self, event: StreamEvent<'_>) -> Result<()> {
+        let mut text = itoa::Buffer::new();
+        match event {
+            StreamEvent::Meta(meta) => {
+                let counters = format!(
+                    "{} {} {} {}",
+                    meta.length, meta.last_id, meta.max_deleted_id, meta.entries_added
+                );
+                feed(&mut self.ordered, &[counters.as_bytes()]);
+            }
+            StreamEvent::Entry { id, fields } => {
+                feed(
+                    &mut self.ordered,
+                    &[&id.to_be_bytes(), &fields.to_be_bytes()],
+                );
+            }
+            StreamEvent::Field(name, value) => {
+                feed(&mut self.ordered, &[name.bytes(&mut text)]);
+                feed(&mut self.ordered, &[value.bytes(&mut itoa::Buffer::new())]);
+            }
+            StreamEvent::Group {
+                name,
+                last_id,
+                entries_read,
+                ..
+            } => {
+                self.end_group();
+                let mut group = Sha1::new();
+                let read = format!("{entries_read:?}");
+                let parts: [&[u8]; 4] = [
+                    b"group",
+                    name.bytes(&mut text),
+                    &last_id.to_be_bytes(),
+                    read.as_bytes(),
+                ];
+                feed(&mut group, &parts);
+                self.group = Some(group);
+            }
+            StreamEvent::Pending {
+                id,
+                consumer,
+                delivered_at,
+                deliveries,
+            } => {
+                let consumer = consumer.unwrap_or(Element::Bytes(b""));
+                let counted = format!("{delivered_at} {deliveries}");
+                if let Some(group) = &mut self.group {
+                    let consumer = consumer.bytes(&mut text);
+                    feed(group, &[&id.to_be_bytes(), consumer, counted.as_bytes()]);
+                }
+            }
+            StreamEvent::Consumer { name, .. } => {
+                let mut consumer = Sha1::new();
+                feed(&mut consumer, &[b"consumer", name.bytes(&mut text)]);
+                // Which group it is of, the group's own sum so far tells.
+                if let Some(group) = &self.group {
+                    feed(&mut consumer, &[&group.clone().finalize()]);
+                }
+                self.unordered.xor(&consumer.finalize());
+            }
+            StreamEvent::Producers { .. }
+            | StreamEvent::Producer { .. }
+            | StreamEvent::Message { .. }
+            | StreamEvent::ProducerTotals { .. } => {
+                self.end_group();
+                let mut told = Sha1::new();
+                feed(&mut told, &[format!("{event:?}").as_bytes()]);
+                self.unordered.xor(&told.finalize());
+            }
+        }
+        Ok(())
+    }
+
+    fn module(&mut self, event: ModuleEvent<'_>) -> Result<()> {
+        // Of what is decoded, every part is told in the same order; the whole of others is `raw`.
+        match event {
+            ModuleEvent::Start { .. } | ModuleEvent::Raw(_) => {}
+            ModuleEvent::Node(node) => {
+                feed(&mut self.ordered, &[format!("{node:?}").as_bytes()]);
+            }
         }
         Ok(())
     }

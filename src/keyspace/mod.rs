@@ -10,15 +10,20 @@ mod build;
 mod db;
 pub mod digest;
 pub mod hash;
+mod ints;
 pub mod list;
 pub mod module;
+mod node;
 pub mod pack;
 pub mod rules;
+pub mod save;
 pub mod set;
 pub mod stream;
 pub mod table;
 pub mod text;
 mod value;
+pub mod vector;
+mod vector_sum;
 pub mod zset;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -59,6 +64,12 @@ impl Keyspace {
     /// Its parts, to be changed.
     #[inline]
     pub fn shards_mut(&mut self) -> &mut [Shard] {
+        &mut self.shards
+    }
+
+    /// Its parts, to be taken away for a while and put back in the same order.
+    #[inline]
+    pub fn parts_mut(&mut self) -> &mut Vec<Shard> {
         &mut self.shards
     }
 
@@ -132,4 +143,11 @@ impl Keyspace {
 pub fn shard_of(hash: u64, shards: usize) -> usize {
     // The low half of the hash is the tables'.
     ((hash >> 32) * shards as u64 >> 32) as usize
+}
+
+/// The name of a function library, from the first line of its source: `#!lua name=NAME`.
+pub fn library_name(source: &[u8]) -> Option<&[u8]> {
+    let line = source.split(|b| *b == b'\n').next()?;
+    let mut words = line.split(|b| b.is_ascii_whitespace());
+    words.find_map(|word| word.strip_prefix(b"name="))
 }

@@ -180,6 +180,16 @@ impl<E: Keyed> Table<E> {
     /// The same where the hash is known.
     pub fn remove_hashed(&mut self, hash: u64, name: &[u8]) -> Option<E> {
         let at = self.find_hashed(hash, name)?;
+        self.take(hash, at)
+    }
+
+    /// Takes the entry at a place out.
+    pub fn remove_at(&mut self, at: u32) -> Option<E> {
+        let hash = hash(self.at(at)?.key());
+        self.take(hash, at)
+    }
+
+    fn take(&mut self, hash: u64, at: u32) -> Option<E> {
         let found = self
             .index
             .find_entry(spread(hash as u32), |place| place.at == at);

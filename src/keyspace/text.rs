@@ -106,10 +106,22 @@ impl Text {
 
     /// Makes it at least `len` bytes long, with zeros behind.
     pub fn pad_to(&mut self, len: usize) {
-        if len > self.len() {
-            let mut bytes = std::mem::take(self).into_vec();
-            bytes.resize(len, 0);
-            *self = bytes.into();
+        if len <= self.len() {
+            return;
+        }
+        match &mut self.0 {
+            Repr::Roomy(bytes) => bytes.resize(len, 0),
+            Repr::Short { len: short, .. } if len <= SHORT => *short = len as u8,
+            _ => {
+                let mut bytes = std::mem::take(self).into_vec();
+                bytes.reserve_exact(len - bytes.len());
+                bytes.resize(len, 0);
+                self.0 = if len < ROOMY {
+                    Repr::Long(bytes.into_boxed_slice())
+                } else {
+                    Repr::Roomy(Box::new(bytes))
+                };
+            }
         }
     }
 

@@ -5,5 +5,6 @@ pub mod parser;
 pub(crate) mod segments;
 pub mod string;
 pub mod value;
+pub mod writer;
 
 pub use value::Scratch;

@@ -30,6 +30,11 @@ pub struct Context<'a> {
     /// Relative times that could not be placed, so that the key was left as it is.
     pub relative: u64,
     shards: &'a mut [Shard],
+    /// The number of the first of them, and how many there are in all.
+    first: usize,
+    total: usize,
+    /// A key whose hash is known, by its address and length, and the hash.
+    known: (*const u8, usize, u64),
     memory: &'a Memory,
 }
 
@@ -79,8 +84,19 @@ macro_rules! typed {
 }
 
 impl<'a> Context<'a> {
-    /// On these parts of a keyspace, with database 0 selected.
+    /// On all parts of a keyspace, with database 0 selected.
     pub fn new(rules: &'a Rules, shards: &'a mut [Shard], memory: &'a Memory) -> Self {
+        let total = shards.len();
+        Self::of_part(rules, shards, (0, total), memory)
+    }
+
+    /// On some parts of a keyspace: the number of the first, and how many there are in all.
+    pub(super) fn of_part(
+        rules: &'a Rules,
+        shards: &'a mut [Shard],
+        (first, total): (usize, usize),
+        memory: &'a Memory,
+    ) -> Self {
         Context {
             rules,
             db: 0,
@@ -90,8 +106,26 @@ impl<'a> Context<'a> {
             scripts: None,
             relative: 0,
             shards,
+            first,
+            total,
+            known: (std::ptr::null(), 0, 0),
             memory,
         }
+    }
+
+    /// Takes note of the hash of a key, so that it need not be computed again for the very same bytes.
+    #[inline]
+    pub(super) fn know(&mut self, key: &[u8], hash: u64) {
+        self.known = (key.as_ptr(), key.len(), hash);
+    }
+
+    #[inline]
+    fn hash_of(&self, key: &[u8]) -> u64 {
+        let (at, len, hash) = self.known;
+        if std::ptr::eq(at, key.as_ptr()) && len == key.len() {
+            return hash;
+        }
+        table::hash(key)
     }
 
     typed!(
@@ -146,7 +180,7 @@ impl<'a> Context<'a> {
     /// A key of any database.
     #[inline]
     pub fn slot_in(&self, db: u32, key: &[u8]) -> Option<&Slot> {
-        let hash = table::hash(key);
+        let hash = self.hash_of(key);
         let db = self.shard(hash)?.db(db)?;
         db.at(db.find_hashed(hash, key)?)
     }
@@ -154,7 +188,7 @@ impl<'a> Context<'a> {
     /// A key of the selected database, to be changed.
     #[inline]
     pub fn slot_mut(&mut self, key: &[u8]) -> Option<&mut Slot> {
-        let hash = table::hash(key);
+        let hash = self.hash_of(key);
         let db = self.db;
         let db = self.shard_mut(hash)?.db_mut(db);
         db.at_mut(db.find_hashed(hash, key)?)
@@ -164,7 +198,7 @@ impl<'a> Context<'a> {
     /// there is none.
     #[inline]
     pub fn value_or_insert(&mut self, key: &[u8], new: impl FnOnce() -> Value) -> &mut Value {
-        let hash = table::hash(key);
+        let hash = self.hash_of(key);
         let db = self.db;
         let db = self
             .shard_mut(hash)
@@ -185,7 +219,7 @@ impl<'a> Context<'a> {
 
     /// The same in any database.
     pub fn put_in(&mut self, db: u32, key: &[u8], value: Value, expires_at: Option<i64>) {
-        let hash = table::hash(key);
+        let hash = self.hash_of(key);
         let Some(shard) = self.shard_mut(hash) else {
             return;
         };
@@ -209,7 +243,7 @@ impl<'a> Context<'a> {
 
     /// The same of any database.
     pub fn remove_in(&mut self, db: u32, key: &[u8]) -> Option<Slot> {
-        let hash = table::hash(key);
+        let hash = self.hash_of(key);
         self.shard_mut(hash)?.db_mut(db).remove_hashed(hash, key)
     }
 
@@ -277,12 +311,15 @@ impl<'a> Context<'a> {
 
     #[inline]
     fn shard(&self, hash: u64) -> Option<&Shard> {
-        self.shards.get(shard_of(hash, self.shards.len()))
+        let index = shard_of(hash, self.total).wrapping_sub(self.first);
+        debug_assert!(index < self.shards.len(), "a key of another thread");
+        self.shards.get(index)
     }
 
     #[inline]
     fn shard_mut(&mut self, hash: u64) -> Option<&mut Shard> {
-        let index = shard_of(hash, self.shards.len());
+        let index = shard_of(hash, self.total).wrapping_sub(self.first);
+        debug_assert!(index < self.shards.len(), "a key of another thread");
         self.shards.get_mut(index)
     }
 }

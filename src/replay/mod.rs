@@ -7,6 +7,7 @@
 mod args;
 mod bitmap;
 mod context;
+mod crew;
 mod function;
 mod geo;
 mod hash;
@@ -28,7 +29,7 @@ mod zset;
 
 pub use context::Context;
 pub use memory::Memory;
-pub use player::{Played, Player, Refused, Stopped, Why};
+pub use player::{Note, Played, Player, Refused, Stopped, Why, play};
 pub use reply::{Outcome, Reason, Rejection, Reply};
 pub use script::Scripts;
 

@@ -2,17 +2,20 @@
 //!
 //! While loading, a server does not do as it does live: nothing expires, commands between MULTI and
 //! EXEC wait for the EXEC, a command that is refused is passed over, and only an unknown name or a
-//! wrong number of arguments ends the load (formats: "Loading an AOF").
+//! wrong number of arguments ends the load.
 
-use crate::aof::resp::{self, Command};
-use crate::command::{self, Resolved};
-use crate::keyspace::Keyspace;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::aof::resp;
+use crate::command::{self, Resolved, Signature};
+use crate::keyspace::{Keyspace, Shard, table as keys};
 use crate::replay::args::Args;
 use crate::replay::context::Context;
+use crate::replay::crew::{Common, Crew, Done, Handed};
 use crate::replay::memory::Memory;
-use crate::replay::reply::{Outcome, Reason, Rejection, Reply};
+use crate::replay::reply::{Outcome, Reason, Rejection};
 use crate::replay::script::Scripts;
-use crate::replay::table::{self, Row};
+use crate::replay::table::{self, Row, Touches};
 
 /// Rejections that are listed; all are counted.
 const LISTED: usize = 10_000;
@@ -20,6 +23,15 @@ const LISTED: usize = 10_000;
 /// A command that had no effect, or not all of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
+    /// Which file, of those begun, from 0.
+    pub file: usize,
+    /// The command.
+    pub note: Note,
+}
+
+/// A command that was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
     /// Offset of the command in its file.
     pub at: u64,
     /// Which command of the log it is, from 1.
@@ -71,29 +83,32 @@ pub struct Played {
     pub refused: u64,
     /// Those that a server does and this program cannot: how many of the refused.
     pub unplayable: u64,
-    /// The first of the refused.
+    /// The first of the refused, in the order of the log.
     pub listed: Vec<Refused>,
-    /// Relative times that could not be placed, for want of a time before them.
+    /// Commands with a relative time that could not be placed, for want of a time before them; the
+    /// key was left without expiry.
     pub relative: u64,
 }
 
 /// Plays logs into a keyspace, file after file.
-pub struct Player<'d> {
-    keyspace: Keyspace,
-    memory: Memory,
+pub struct Player<'p, 'd> {
+    keyspace: &'p mut Keyspace,
+    common: &'p Common<'p>,
+    crew: Option<Crew<'d>>,
     scripts: Scripts,
     played: Played,
     db: u32,
-    /// The last `#TS:`, Unix ms.
+    /// Files begun.
+    files: usize,
+    /// The last `#TS:`, else what the clock shows, Unix ms.
     time: Option<i64>,
-    now: Option<i64>,
     /// Commands since the open MULTI.
     queue: Option<Vec<Job<'d>>>,
-    /// Arguments of the command at hand; room.
-    args: Vec<&'d [u8]>,
+    /// Where a thread came to an end.
+    stopped: Option<Stopped>,
 }
 
-/// A command that waits.
+/// A command that waits for its EXEC.
 struct Job<'d> {
     at: u64,
     number: u64,
@@ -101,52 +116,81 @@ struct Job<'d> {
     args: Box<[&'d [u8]]>,
 }
 
-impl<'d> Player<'d> {
-    /// Plays into this keyspace, with at most so many bytes of memory for the whole process.
-    pub fn new(keyspace: Keyspace, max_memory: u64) -> Self {
-        Player {
-            now: keyspace.rules.now,
+/// Plays into a keyspace what `with` reads, on so many threads, with at most so many bytes of memory
+/// for the whole process. The result does not depend on the number of threads, but for where a stop
+/// for want of memory falls.
+///
+/// The keyspace must have a multiple of `threads` parts.
+pub fn play<'d, T>(
+    keyspace: &mut Keyspace,
+    threads: usize,
+    max_memory: u64,
+    with: impl FnOnce(&mut Player<'_, 'd>) -> T,
+) -> (T, Played) {
+    let (memory, halted, rules) = (
+        Memory::new(max_memory),
+        AtomicBool::new(false),
+        keyspace.rules.clone(),
+    );
+    let common = Common {
+        rules: &rules,
+        memory: &memory,
+        halted: &halted,
+    };
+    std::thread::scope(|scope| {
+        let total = keyspace.shards().len();
+        let crew = (threads > 1 && total.is_multiple_of(threads))
+            .then(|| Crew::new(scope, threads, total, &common));
+        let mut player = Player {
+            time: rules.now,
             keyspace,
-            memory: Memory::new(max_memory),
+            common: &common,
+            crew,
             scripts: Scripts::default(),
             played: Played::default(),
             db: 0,
-            time: None,
+            files: 0,
             queue: None,
-            args: Vec::new(),
-        }
-    }
+            stopped: None,
+        };
+        let result = with(&mut player);
+        player.call_back();
+        player.played.listed.sort_by_key(|one| one.note.number);
+        player.played.listed.truncate(LISTED);
+        (result, player.played)
+    })
+}
 
+impl<'d> Player<'_, 'd> {
     /// Begins another file: its database is 0, and what was open in the one before is dropped.
     pub fn begin_file(&mut self) {
+        self.call_back();
         self.queue = None;
         self.db = 0;
+        self.files += 1;
     }
 
-    /// Plays the command at offset `at` of its file.
+    /// Plays the command at offset `at` of its file; its name comes first.
     ///
     /// # Errors
     /// The server would not go on behind it, or memory does not suffice.
-    pub fn play(&mut self, at: u64, command: &Command<'d>) -> Result<(), Stopped> {
-        let mut args = std::mem::take(&mut self.args);
-        args.clear();
-        args.extend(command.args());
+    #[inline]
+    pub fn play(&mut self, at: u64, args: &[&'d [u8]]) -> Result<(), Stopped> {
         self.played.commands += 1;
         let number = self.played.commands;
-        let result = match &mut self.queue {
-            Some(queue) if !is_bracket(&args) => {
+        let time = self.time;
+        match &mut self.queue {
+            Some(queue) if !is_bracket(args) => {
                 queue.push(Job {
                     at,
                     number,
-                    time: self.time.or(self.now),
-                    args: args.as_slice().into(),
+                    time,
+                    args: args.into(),
                 });
                 Ok(())
             }
-            _ => self.run(at, number, self.time.or(self.now), &args),
-        };
-        self.args = args;
-        result
+            _ => self.run(at, number, time, args),
+        }
     }
 
     /// Takes note of an annotation: `#TS:` tells the time.
@@ -158,56 +202,100 @@ impl<'d> Player<'d> {
         }
     }
 
+    /// Asks for the memory that commands of so many bytes may take, before they are played.
+    ///
+    /// # Errors
+    /// There is not so much.
+    pub fn claim(&mut self, at: u64, bytes: u64) -> Result<(), Stopped> {
+        // The shortest commands take three times their length: a key of its own for each.
+        let wanted = bytes.saturating_mul(3);
+        self.common.memory.claim(wanted).map_err(|_| Stopped {
+            at,
+            number: self.played.commands + 1,
+            why: Why::Memory(wanted),
+        })
+    }
+
+    /// Commands so far, brackets and readers included.
+    pub fn commands(&self) -> u64 {
+        self.played.commands
+    }
+
     /// What happened so far.
-    pub fn played(&self) -> &Played {
+    pub fn played(&mut self) -> &Played {
+        self.call_back();
         &self.played
     }
 
     /// What it is played into, as it is now. Of an open transaction nothing is in it.
     pub fn keyspace(&mut self) -> &mut Keyspace {
-        &mut self.keyspace
+        self.call_back();
+        self.keyspace
     }
 
-    /// The same, and what happened.
-    pub fn finish(self) -> (Keyspace, Played) {
-        (self.keyspace, self.played)
-    }
-
+    #[inline]
     fn run(
         &mut self,
         at: u64,
         number: u64,
         time: Option<i64>,
-        args: &[&[u8]],
+        args: &[&'d [u8]],
     ) -> Result<(), Stopped> {
-        let stopped = |why| Stopped { at, number, why };
-        let (&name, rest) = args.split_first().unwrap_or((&(b"" as &[u8]), &[]));
-        let outcome = match bracket(args) {
-            Some(Bracket::Multi) if self.queue.is_some() => {
-                Err(Rejection::error("ERR MULTI calls can not be nested"))
+        let (&name, mut rest) = args.split_first().unwrap_or((&(b"" as &[u8]), &[]));
+        let row = match self.find(name, args.len(), rest.first().copied()) {
+            Ok(Found::Row(row, most)) => {
+                rest = rest.get(..most).unwrap_or(rest);
+                row
             }
-            Some(Bracket::Multi) => {
-                self.queue = Some(Vec::new());
-                Ok(Reply::OK)
+            Ok(Found::Nothing) => {
+                self.played.done += 1;
+                return Ok(());
             }
-            Some(Bracket::Exec) => return self.exec(at, number, args),
-            None => match self.find(name, args.len(), rest.first().copied()) {
-                Ok(Some(row)) => self.apply(row, time, rest),
-                Ok(None) => Ok(Reply::Nil),
-                Err(why) => return Err(stopped(why)),
-            },
+            Ok(Found::Multi) => return self.multi(at, number, args),
+            Ok(Found::Exec) => return self.exec(at, number, args),
+            Err(why) => return Err(Stopped { at, number, why }),
         };
+        if row.touches == Touches::Key
+            && let Some(key) = rest.first()
+            && let Some(crew) = &mut self.crew
+        {
+            if self.common.halted.load(Ordering::Relaxed) {
+                return self.halt();
+            }
+            crew.send_away(self.keyspace.parts_mut());
+            let job = Handed {
+                row,
+                hash: keys::hash(key),
+                at,
+                number,
+                time,
+                db: self.db,
+            };
+            crew.hand_over(job, rest);
+            return Ok(());
+        }
+        self.call_back();
+        if self.common.halted.load(Ordering::Relaxed) {
+            return self.halt();
+        }
+        let outcome = self.apply(row, time, rest);
         self.note(at, number, args, outcome)
+    }
+
+    fn multi(&mut self, at: u64, number: u64, args: &[&[u8]]) -> Result<(), Stopped> {
+        if self.queue.is_some() {
+            let why = Rejection::error("ERR MULTI calls can not be nested");
+            return self.note(at, number, args, Err(why));
+        }
+        self.queue = Some(Vec::new());
+        self.played.done += 1;
+        Ok(())
     }
 
     fn exec(&mut self, at: u64, number: u64, args: &[&[u8]]) -> Result<(), Stopped> {
         let Some(queue) = self.queue.take() else {
-            return self.note(
-                at,
-                number,
-                args,
-                Err(Rejection::error("ERR EXEC without MULTI")),
-            );
+            let why = Rejection::error("ERR EXEC without MULTI");
+            return self.note(at, number, args, Err(why));
         };
         for job in queue {
             self.run(job.at, job.number, job.time, &job.args)?;
@@ -217,39 +305,79 @@ impl<'d> Player<'d> {
         Ok(())
     }
 
-    /// The row of a command; none for one that has nothing to do with the keyspace.
-    fn find(
-        &self,
-        name: &[u8],
-        argc: usize,
-        second: Option<&[u8]>,
-    ) -> Result<Option<&'static Row>, Why> {
+    /// Who does a command.
+    #[inline]
+    fn find(&self, name: &[u8], argc: usize, second: Option<&[u8]>) -> Result<Found, Why> {
         let unknown = || Why::Unknown(crate::error::printable(name));
         let spec = command::lookup(name).ok_or_else(unknown)?;
-        match spec.resolve(second, self.keyspace.rules.like) {
+        match spec.resolve(second, self.common.rules.like) {
             Resolved::UnknownCommand | Resolved::UnknownSubcommand => Err(unknown()),
-            Resolved::Known(name, signature) if !signature.accepts(argc as u64) => {
+            Resolved::Known(name, signature) if self.stops(signature, argc) => {
                 let why = format!("{name} does not take {} arguments", argc.saturating_sub(1));
-                Err(match self.keyspace.rules.is_valkey() {
+                Err(match self.common.rules.is_valkey() {
                     true => Why::Arity(why),
                     false => Why::Crash(why),
                 })
             }
-            Resolved::Known(..) => Ok(table::row(spec.index()).filter(|row| !row.reads)),
+            Resolved::Known(name, signature) => Ok(match table::row(spec.index()) {
+                Some(row) if !row.reads => Found::Row(row, most(signature)),
+                _ if name == "multi" => Found::Multi,
+                _ if name == "exec" => Found::Exec,
+                _ => Found::Nothing,
+            }),
         }
+    }
+
+    /// Whether a server goes no further because of the number of arguments. Redis does not look at it
+    /// while it loads: it crashes where some are missing, and passes over those too many.
+    fn stops(&self, signature: &Signature, argc: usize) -> bool {
+        let is_short = (argc as u64) < u64::from(signature.arity.unsigned_abs());
+        !signature.accepts(argc as u64) && (is_short || self.common.rules.is_valkey())
     }
 
     fn apply(&mut self, row: &Row, time: Option<i64>, args: &[&[u8]]) -> Outcome {
         let (rules, shards, functions) = self.keyspace.split();
-        let mut context = Context::new(rules, shards, &self.memory);
+        let mut context = Context::new(rules, shards, self.common.memory);
         context.db = self.db;
         context.time = time;
         context.functions = Some(functions);
         context.scripts = Some(&mut self.scripts);
         let outcome = (row.apply)(&mut context, Args::new(args));
         self.db = context.db;
-        self.played.relative += context.relative;
+        self.played.relative += u64::from(context.relative > 0);
         outcome
+    }
+
+    /// Has all parts of the keyspace at hand again.
+    fn call_back(&mut self) {
+        let Some(crew) = &mut self.crew else {
+            return;
+        };
+        let shards: &mut Vec<Shard> = self.keyspace.parts_mut();
+        let mut all = Vec::new();
+        crew.call_back(shards, |done| all.push(done));
+        for done in all {
+            self.take(done);
+        }
+    }
+
+    fn take(&mut self, done: Done) {
+        self.played.done += done.done;
+        self.played.relative += done.relative;
+        done.notes.into_iter().for_each(|note| self.list(note));
+        if let Some(stopped) = done.stopped {
+            self.stopped = match self.stopped.take() {
+                Some(first) if first.number < stopped.number => Some(first),
+                _ => Some(stopped),
+            };
+        }
+    }
+
+    /// One of the threads has come to an end: says where.
+    #[cold]
+    fn halt(&mut self) -> Result<(), Stopped> {
+        self.call_back();
+        self.stopped.take().map_or(Ok(()), Err)
     }
 
     fn note(
@@ -266,47 +394,60 @@ impl<'d> Player<'d> {
             }
             Err(why) => why,
         };
-        match why.reason() {
-            Reason::Memory(bytes) => {
-                let why = Why::Memory(*bytes);
-                return Err(Stopped { at, number, why });
-            }
-            Reason::Crash(why) => {
-                let why = Why::Crash(why.clone());
-                return Err(Stopped { at, number, why });
-            }
-            Reason::Unplayable(_) => self.played.unplayable += 1,
-            Reason::Error(_) => {}
+        let end = match why.reason() {
+            Reason::Memory(bytes) => Some(Why::Memory(*bytes)),
+            Reason::Crash(why) => Some(Why::Crash(why.clone())),
+            Reason::Error(_) | Reason::Unplayable(_) => None,
+        };
+        if let Some(why) = end {
+            return Err(Stopped { at, number, why });
         }
-        self.played.refused += 1;
-        if self.played.listed.len() < LISTED {
-            let name = args.first().copied().unwrap_or_default();
-            self.played.listed.push(Refused {
-                at,
-                number,
-                name: crate::error::printable(&name.to_ascii_lowercase()),
-                db: self.db,
-                key: args.get(1).map(|key| key.to_vec()),
-                why,
-            });
-        }
+        let name = args.first().copied().unwrap_or_default();
+        self.list(Note {
+            at,
+            number,
+            name: crate::error::printable(&name.to_ascii_lowercase()),
+            db: self.db,
+            key: args.get(1).map(|key| key.to_vec()),
+            why,
+        });
         Ok(())
+    }
+
+    #[cold]
+    fn list(&mut self, note: Note) {
+        self.played.refused += 1;
+        self.played.unplayable += u64::from(matches!(note.why.reason(), Reason::Unplayable(_)));
+        // Threads tell theirs in turn: the first of all are among the first of each.
+        if self.played.listed.len() < LISTED * 4 {
+            self.played.listed.push(Refused {
+                file: self.files.saturating_sub(1),
+                note,
+            });
+        } else if self.played.listed.len() == LISTED * 4 {
+            self.played.listed.sort_by_key(|one| one.note.number);
+            self.played.listed.truncate(LISTED);
+        }
     }
 }
 
-enum Bracket {
+/// Arguments behind the name that a command looks at.
+fn most(signature: &Signature) -> usize {
+    usize::try_from(signature.arity).map_or(usize::MAX, |arity| arity.saturating_sub(1))
+}
+
+/// Who does a command.
+enum Found {
+    /// This one, of so many arguments behind the name at the most.
+    Row(&'static Row, usize),
+    /// It has nothing to do with the keyspace.
+    Nothing,
     Multi,
     Exec,
 }
 
-fn bracket(args: &[&[u8]]) -> Option<Bracket> {
-    match args {
-        [name] if name.eq_ignore_ascii_case(b"multi") => Some(Bracket::Multi),
-        [name] if name.eq_ignore_ascii_case(b"exec") => Some(Bracket::Exec),
-        _ => None,
-    }
-}
-
+/// MULTI and EXEC do not wait in the queue.
 fn is_bracket(args: &[&[u8]]) -> bool {
-    bracket(args).is_some()
+    let is = |name: &[u8], word: &str| name.eq_ignore_ascii_case(word.as_bytes());
+    matches!(args, [name] if is(name, "multi") || is(name, "exec"))
 }

@@ -14,6 +14,8 @@ pub enum Reply {
     NilArray,
     /// A status, such as `OK`.
     Status(&'static str),
+    /// A status that a script made.
+    Said(String),
     /// A number.
     Int(i64),
     /// A string.

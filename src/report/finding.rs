@@ -96,6 +96,9 @@ pub fn severity(problem: Problem) -> Severity {
         | Problem::ScoreText
         | Problem::ArrayOrder
         | Problem::AofLax
+        | Problem::AofRefused
+        | Problem::AofUnplayable
+        | Problem::AofRelative
         | Problem::AofNestedMulti
         | Problem::AofStrayExec => Severity::Warning,
         _ => Severity::Error,

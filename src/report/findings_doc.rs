@@ -49,11 +49,21 @@ pub const DOCS: &[FindingDoc] = &[
     FindingDoc {
         code: "aof-arity",
         title: "a command with a wrong number of arguments",
-        meaning: "The command is known, but not with so many arguments. Redis does not look \
-                  at the number while it loads a log, and crashes; Valkey refuses the log.",
+        meaning: "The command is known, but not with so many arguments. Valkey refuses the log. \
+                  Redis does not look at the number while it loads a log: with too few it crashes \
+                  more often than not; what is too much it leaves alone, which is a warning.",
         example: "A `SET` with one argument, whose value was lost with the bytes around it.",
         remedy: "Take the command out of the log; what it should have done, only its writer \
-                 knows.",
+                 knows. `check-aof --fix --strategy skip` does so where the server would stop.",
+    },
+    FindingDoc {
+        code: "aof-crash",
+        title: "a command that no log may hold",
+        meaning: "The server crashes as it runs this command from a log, where there is no client \
+                  behind it: `PSYNC` on every server, `WAIT` on Redis 6.2 and 7.0, `RESET`, `AUTH` \
+                  with a name, `UNSUBSCRIBE` and some more on Redis 6.2. No server writes them.",
+        example: "A log that was put together by hand from what a client sent.",
+        remedy: "`check-aof --fix --strategy skip` takes it out; it changes no data.",
     },
     FindingDoc {
         code: "aof-discard",
@@ -149,6 +159,16 @@ pub const DOCS: &[FindingDoc] = &[
         remedy: "Nothing has to be done for the log to load.",
     },
     FindingDoc {
+        code: "aof-no-log",
+        title: "a damaged snapshot without a log behind it",
+        meaning: "`check-aof --fix` found a snapshot that is damaged, and no command behind it in \
+                  its file: the base of a set, or a preamble whose log is lost. Cutting a snapshot \
+                  leaves nothing that a server loads, so nothing is changed.",
+        example: "A base file with an overwritten byte, beside an intact incremental file.",
+        remedy: "Take the base from a backup of the same rewrite; most of its keys can be read by \
+                 `dump-to-json --keep-going`, and the commands of the other files by `log`.",
+    },
+    FindingDoc {
         code: "aof-open-multi",
         title: "a transaction without its end",
         meaning: "The log, or what can be read of it, ends before the `EXEC`. Servers take \
@@ -163,6 +183,20 @@ pub const DOCS: &[FindingDoc] = &[
         meaning: "The snapshot in front of a log is damaged from a place on, and its end is not known; further on, whole commands stand, where the log goes on. Servers load neither.",
         example: "A preamble with an overwritten block, and the log behind it.",
         remedy: "`check-aof --fix --strategy skip` keeps the commands without the snapshot; most of its keys can be read by `dump-to-json --keep-going`.",
+    },
+    FindingDoc {
+        code: "aof-refused",
+        title: "a command that the server answers with an error",
+        meaning: "While a server loads a log it passes over commands that fail, and goes on. So the command has no effect, here as there. Servers log only what succeeded: something before it is not as it was when it was written.",
+        example: "An `LPUSH` to a key that holds a string.",
+        remedy: "Look for what is missing before it (`redkit log --key`): a lost file of the set, a cut, a removed region.",
+    },
+    FindingDoc {
+        code: "aof-relative-time",
+        title: "a time to live that counts from an unknown moment",
+        meaning: "Servers since 7.0 write absolute times. Where a log has a relative one, it counts from when the command was run, which only a `#TS:` line tells; a server that loads it counts from the moment of loading.",
+        example: "`EXPIRE session 3600` in a log without `#TS:` lines.",
+        remedy: "Give the moment with `--now TIME`. Without it the keys are kept, without expiry.",
     },
     FindingDoc {
         code: "aof-set-history",
@@ -246,6 +280,13 @@ pub const DOCS: &[FindingDoc] = &[
         remedy: "Where nothing follows, let the server cut it, or cut it here. Where whole \
                  commands follow, take out only the damaged bytes, before a server sees the \
                  file.",
+    },
+    FindingDoc {
+        code: "aof-unplayable",
+        title: "a command that cannot be run without the server",
+        meaning: "The server that wrote the log had something that is not here: a module, above all. What the command did is missing in the result.",
+        example: "`JSON.SET doc $ {}` in the log of a server with the JSON module.",
+        remedy: "Take the result for what it is, without these keys; or load the log into a server that has the module.",
     },
     FindingDoc {
         code: "array-order",

@@ -34,6 +34,8 @@ pub enum Why {
     Arity,
     /// A command that the server does not know, or the transaction that holds it.
     UnknownCommand,
+    /// A command that crashes the server as it runs it from a log, or the transaction that holds it.
+    Crash,
     /// A DISCARD inside a transaction, which servers crash on as they run it.
     Discard,
     /// The snapshot in front is damaged.
@@ -51,6 +53,7 @@ impl Why {
             Why::HalfTransaction => "half-transaction",
             Why::Arity => "arity",
             Why::UnknownCommand => "unknown-command",
+            Why::Crash => "crash",
             Why::Discard => "discard",
             Why::Snapshot => "snapshot",
             Why::Behind => "behind",

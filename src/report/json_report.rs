@@ -4,8 +4,10 @@
 //! a small tree of our own instead of the sorted maps of `serde_json`, which quotes the strings.
 
 mod cut;
+mod diff;
 mod fix;
 pub mod removed;
+mod replay;
 
 use std::fmt::{self, Write};
 
@@ -21,6 +23,8 @@ use crate::report::info::{InfoReport, Writer};
 use crate::report::log_info::{LogFileInfo, LogInfo, Times};
 
 pub use cut::cut;
+pub use diff::difference;
+pub use replay::replay;
 
 /// The name and version of the schema; it changes when a field changes its meaning.
 pub const SCHEMA: &str = "redkit.report/1";
@@ -67,7 +71,8 @@ pub fn check(report: &CheckReport, exit: u8) -> String {
 
 /// The report of `check-aof`, with the exit status that it leads to.
 pub fn aof(report: &AofReport, exit: u8) -> String {
-    Json::Object(of_log(report, exit)).to_string()
+    let object = of_log("check-aof", report, &Findings::default(), exit);
+    Json::Object(object).to_string()
 }
 
 /// The same with the plan of a fix, and what came of it: why nothing was written, if so, and whether
@@ -79,19 +84,19 @@ pub fn aof_fix(
     dry_run: bool,
     exit: u8,
 ) -> String {
-    let mut object = of_log(report, exit);
+    let mut object = of_log("check-aof", report, &Findings::default(), exit);
     let fix = fix.map(|fix| fix::fix(fix, refused, dry_run));
     object.push(("fix", Json::from(fix)));
     Json::Object(object).to_string()
 }
 
-fn of_log(report: &AofReport, exit: u8) -> Fields {
+fn of_log(command: &'static str, report: &AofReport, more: &Findings, exit: u8) -> Fields {
     let kind = match report.set {
         Some(_) => "set",
         None => "aof",
     };
     let verdict = report.verdict().name();
-    let mut object = head("check-aof", &report.input, Some(kind), verdict);
+    let mut object = head(command, &report.input, Some(kind), verdict);
     for (name, value) in &mut object {
         if *name == "like" {
             *value = Json::from(report.like.as_str());
@@ -101,7 +106,9 @@ fn of_log(report: &AofReport, exit: u8) -> Fields {
     let mut all = Vec::new();
     let mut counts = (0, 0, 0);
     let files = report.files.iter().map(|file| (&file.findings, &file.name));
-    for (findings, name) in std::iter::once((&report.findings, &report.input)).chain(files) {
+    let own = std::iter::once((&report.findings, &report.input));
+    let more = std::iter::once((more, &report.input));
+    for (findings, name) in own.chain(files).chain(more) {
         counts.0 += findings.count();
         counts.1 += findings.errors();
         counts.2 += findings.warnings();

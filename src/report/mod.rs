@@ -3,6 +3,7 @@
 pub mod aof;
 pub mod check;
 pub mod cut;
+pub mod diff;
 pub mod finding;
 pub mod findings_doc;
 pub mod fix;
@@ -10,6 +11,7 @@ pub mod info;
 pub mod json;
 pub mod json_report;
 pub mod log_info;
+pub mod replay;
 pub mod text;
 
 pub use check::CheckReport;

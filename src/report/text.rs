@@ -2,8 +2,10 @@
 
 mod aof;
 mod cut;
+mod diff;
 mod fix;
 mod log_info;
+mod replay;
 
 use std::fmt::Write;
 
@@ -20,8 +22,10 @@ use crate::report::info::{self, Ending, InfoReport, Writer};
 
 pub use aof::{aof, aof_briefly};
 pub use cut::cut;
+pub use diff::difference;
 pub use fix::{done as fix_done, plan as fix_plan};
 pub use log_info::log_info;
+pub use replay::{digests_at, replay};
 
 /// Whether text is coloured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -20,7 +20,7 @@ use crate::task::check_rdb::outcome::Outcome;
 use crate::task::check_rdb::tally::Tally;
 use crate::task::check_rdb::worker::Worker;
 use crate::task::duplicates::{KeysTwice, SameKey};
-use crate::task::open::{self, Unrecognised};
+use crate::task::open;
 use crate::task::{InputPath, Run};
 
 /// What to check.
@@ -41,7 +41,7 @@ pub struct CheckOptions {
 /// # Errors
 /// Input that cannot be read or is no snapshot. Damage is a finding.
 pub fn check_rdb(input: &InputPath, options: &CheckOptions, run: &Run<'_>) -> Result<CheckReport> {
-    let (origin, mut content) = open::snapshot(input, run, Unrecognised::IsSnapshot)?;
+    let (origin, mut content) = open::snapshot(input, run)?;
     let batches =
         Batches::of_content(&mut content, run.max_spool).noting(Tally::new(options.duplicates));
     let mut report = check_batches(origin.name(), batches, *options, run, SEGMENT)?;

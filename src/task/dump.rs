@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 
 use crate::bytes::Problem;
+use crate::command::Like;
 use crate::encoding::crc64;
 use crate::error::{Error, ErrorKind, Hint, Place, Result, What};
 use crate::io::ordered::{Chunk, Piece, Pieces, Wanted, ordered};
@@ -17,7 +18,9 @@ use crate::record::{Checksum, Entry, Flow, Record};
 use crate::report::finding::{Finding, Findings, Severity, severity};
 use crate::report::json::{JsonOptions, JsonRecords, JsonText, Select, Shape, StringStyle};
 use crate::task::key_index::KeyIndex;
-use crate::task::open::{self, Unrecognised};
+use crate::task::logs::Logs;
+use crate::task::open::{self, Dumpable};
+use crate::task::replay::{self, ReplayOptions, Replayed};
 use crate::task::{InputPath, Run};
 
 /// Bytes of the index that are held before they are spilled.
@@ -59,8 +62,21 @@ pub struct DumpOptions {
     pub keep_going: bool,
     /// The time that `with.ttl` counts from, Unix ms.
     pub now: Option<i64>,
+    /// The server that a log is replayed as; else the one that it seems to be of.
+    pub like: Option<Like>,
     /// Which keys are written.
     pub filter: FilterOptions,
+}
+
+impl DumpOptions {
+    /// How a log is replayed before it is dumped.
+    pub(crate) fn replay(&self) -> ReplayOptions {
+        ReplayOptions {
+            like: self.like,
+            now: self.now,
+            ..ReplayOptions::default()
+        }
+    }
 }
 
 /// Takes the text.
@@ -93,7 +109,8 @@ pub struct DumpOutcome {
     pub module_records_left_out: u64,
 }
 
-/// Writes a snapshot as JSON. Damage is in the outcome, and what stands before it is written.
+/// Writes a snapshot as JSON, or what a log comes to. Damage is in the outcome, and what stands before
+/// it is written.
 ///
 /// # Errors
 /// Input that cannot be read or is no snapshot, output that fails, a limit.
@@ -109,21 +126,74 @@ pub fn dump(
         ));
     }
     let filter = Filter::new(&options.filter)?;
-    let (_, mut content) = open::snapshot(input, run, Unrecognised::Refused)?;
+    let mut content = match open::dumpable(input, run)? {
+        Dumpable::Snapshot(content) => content,
+        Dumpable::Logs(logs) => return dump_logs(logs, options, &filter, run, out),
+    };
     if options.sort {
         if let Content::Stream(stream) = &mut content {
             content = Content::Map(open::spooled(stream, run.max_spool)?);
         }
-        return dump_sorted(&mut content, options, &filter, run, out);
+        return dump_sorted(
+            &mut content,
+            options,
+            &filter,
+            run,
+            Collector::new(options, out),
+        );
     }
-    let mut batches = Batches::of_content(&mut content, run.max_spool);
+    dump_in_order(
+        &mut content,
+        options,
+        &filter,
+        run,
+        Collector::new(options, out),
+    )
+}
+
+/// Replays a log, and writes what the server would save then.
+fn dump_logs(
+    logs: Logs,
+    options: &DumpOptions,
+    filter: &Filter,
+    run: &Run<'_>,
+    out: &mut dyn ChunkSink,
+) -> Result<DumpOutcome> {
+    if options.with.offset {
+        return Err(Error::usage(
+            "`--with offset` is for snapshots: what a log comes to stands nowhere in it",
+        ));
+    }
+    let Replayed { report, keyspace } = replay::of_logs(logs, &options.replay(), run)?;
+    let mut content = Content::Map(replay::spooled(&keyspace, run)?);
+    drop(keyspace);
+    let mut collector = Collector::new(options, out);
+    collector.outcome.findings = report.all_findings();
+    collector.short = !report.complete;
+    let quiet = Run {
+        progress: &crate::io::progress::Quiet,
+        ..*run
+    };
+    match options.sort {
+        true => dump_sorted(&mut content, options, filter, &quiet, collector),
+        false => dump_in_order(&mut content, options, filter, &quiet, collector),
+    }
+}
+
+fn dump_in_order(
+    content: &mut Content,
+    options: &DumpOptions,
+    filter: &Filter,
+    run: &Run<'_>,
+    mut collector: Collector<'_>,
+) -> Result<DumpOutcome> {
+    let mut batches = Batches::of_content(content, run.max_spool);
     // Counting keys up to a limit is a matter of their order: one worker does it.
     let threads = if options.filter.limit.is_some() {
         1
     } else {
         run.threads
     };
-    let mut collector = Collector::new(options, out);
     let mut behind = batches.behind();
     {
         let batches = &mut batches;
@@ -147,7 +217,7 @@ pub fn dump(
         ordered(
             threads,
             next,
-            || Worker::new(options, &filter),
+            || Worker::new(options, filter),
             work,
             |piece| {
                 let taken = collector.take(piece, run);
@@ -389,6 +459,8 @@ struct Collector<'a> {
     options: &'a DumpOptions,
     out: &'a mut dyn ChunkSink,
     outcome: DumpOutcome,
+    /// Not all of a log was replayed.
+    short: bool,
     crc: u64,
     end: u64,
     checksum: Option<Checksum>,
@@ -404,6 +476,7 @@ impl<'a> Collector<'a> {
             options,
             out,
             outcome: DumpOutcome::default(),
+            short: false,
             crc: 0,
             end: 0,
             checksum: None,
@@ -495,7 +568,7 @@ impl<'a> Collector<'a> {
             ));
         }
         let outcome = &mut self.outcome;
-        outcome.complete = outcome.findings.errors() == 0;
+        outcome.complete = outcome.findings.errors() == 0 && !self.short;
         let complete: &[u8] = if outcome.complete { b"true" } else { b"false" };
         let mut end = Vec::new();
         if self.options.document {
@@ -523,14 +596,13 @@ fn dump_sorted(
     options: &DumpOptions,
     filter: &Filter,
     run: &Run<'_>,
-    out: &mut dyn ChunkSink,
+    mut collector: Collector<'_>,
 ) -> Result<DumpOutcome> {
     let mut batches = Batches::of_content(content, run.max_spool);
     let Some(whole) = batches.whole() else {
         return Err(Error::usage("this input cannot be sorted"));
     };
     let mut index = KeyIndex::new(INDEX_IN_MEMORY, run.max_spool);
-    let mut collector = Collector::new(options, out);
     // The first pass writes what is no key and collects the keys.
     let mut worker = Worker::new(options, filter);
     let mut state = State::default();

@@ -16,6 +16,7 @@ use crate::error::{Error, ErrorKind, Hint, Place, Result, What};
 use crate::io::output::Existing;
 use crate::report::aof::{AofReport, Fate, FileReport};
 use crate::report::check::Verdict;
+use crate::report::finding::Severity;
 use crate::report::fix::{Done, FileFix, FixReport, KeysReport, Loss, Outcome, Strategy, Why};
 use crate::task::check_aof::{self, AnyServer, AofOptions};
 use crate::task::fix_aof::census::Census;
@@ -319,8 +320,17 @@ impl Mender<'_> {
                     return Err(Error::new(ErrorKind::Unsupported(text)));
                 }
                 _ if file.log_start >= file.size => {
-                    let place = Place::at(preamble.good_until);
-                    let error = Error::bytes(Problem::AofPreamble, place, What::Record);
+                    let findings = preamble.findings.list().iter();
+                    let first = findings
+                        .filter(|finding| finding.severity == Severity::Error)
+                        .map(|finding| finding.start)
+                        .min();
+                    let place = Place::at(first.unwrap_or(preamble.good_until));
+                    let error = Error::bytes(Problem::AofNoLog, place, What::Snapshot);
+                    let error = match &self.set {
+                        Some(_) => error.in_file(Path::new(&file.name)),
+                        None => error,
+                    };
                     return Err(error.with_hint(Hint::Other(
                         "no log stands behind the damaged snapshot: `dump-to-json --keep-going` \
                          reads its keys, a fix can do nothing",
@@ -435,7 +445,7 @@ impl Mender<'_> {
         // What the check has found of commands that the server does not take, all of them being listed.
         let findings = &file.findings;
         let all_listed = findings.count() == findings.list().len() as u64;
-        let of_commands = ["aof-arity", "aof-discard", "unknown-command"];
+        let of_commands = ["aof-arity", "aof-crash", "aof-discard", "unknown-command"];
         let mut list = findings.list().iter();
         if all_listed && !list.any(|finding| of_commands.contains(&finding.code)) {
             pass.taken_until(file.good_until);

@@ -1,19 +1,33 @@
-//! One key of a snapshot.
+//! One key of a snapshot, or of what a log comes to.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::ordered::{Chunk, Pieces, Wanted};
+use crate::io::source::Content;
+use crate::io::spool::SpoolFile;
+use crate::keyspace::{Keyspace, save};
 use crate::rdb::Scratch;
 use crate::rdb::batch::Batches;
 use crate::record::filter::{Filter, FilterOptions};
 use crate::record::room::Room;
 use crate::record::{Flow, Record};
+use crate::report::Findings;
 use crate::report::json::JsonRecords;
 use crate::task::dump::{ChunkSink, DumpOptions, json_options, named};
-use crate::task::open::{self, Unrecognised};
+use crate::task::open::{self, Dumpable};
+use crate::task::replay;
 use crate::task::{InputPath, Run};
 
-/// Writes the first key of this name in this database as [`dump`](crate::task::dump::dump) does, and
-/// stops there; false where there is none.
+/// What came of looking for a key.
+#[derive(Clone, Debug, Default)]
+pub struct Got {
+    /// Whether it is there.
+    pub found: bool,
+    /// What is wrong with a log; damage of a snapshot is an error.
+    pub findings: Findings,
+}
+
+/// Writes the first key of this name in this database as [`dump`](crate::task::dump::dump) does. Of a
+/// snapshot no more is read than that; a log is replayed, as far as a server would.
 ///
 /// # Errors
 /// Input that cannot be read or is no snapshot; damage that stands before the key or in its value;
@@ -25,9 +39,68 @@ pub fn get(
     options: &DumpOptions,
     run: &Run<'_>,
     out: &mut dyn ChunkSink,
+) -> Result<Got> {
+    let mut content = match open::dumpable(input, run)? {
+        Dumpable::Snapshot(content) => content,
+        Dumpable::Logs(logs) => {
+            let replayed = replay::of_logs(logs, &options.replay(), run)?;
+            let found = one_of(&replayed.keyspace, db, key, options, run)?;
+            if let Some(json) = &found {
+                out.chunk(json)?;
+            }
+            return Ok(Got {
+                found: found.is_some(),
+                findings: replayed.report.all_findings(),
+            });
+        }
+    };
+    Ok(Got {
+        found: of_content(&mut content, key, db, options, run, out)?,
+        findings: Findings::default(),
+    })
+}
+
+/// One key of a keyspace, as JSON; none where it is not there.
+///
+/// # Errors
+/// A value that cannot be written.
+pub fn one_of(
+    keyspace: &Keyspace,
+    db: u32,
+    key: &[u8],
+    options: &DumpOptions,
+    run: &Run<'_>,
+) -> Result<Option<Vec<u8>>> {
+    let Some(slot) = keyspace.get(db, key) else {
+        return Ok(None);
+    };
+    let mut file = SpoolFile::new(u64::MAX)?;
+    save::save_one(&keyspace.rules, db, slot, |bytes| file.write_all(bytes))?;
+    let mut content = Content::Map(file.map()?);
+    let mut json = Text(Vec::new());
+    let found = of_content(&mut content, key, db, options, run, &mut json)?;
+    Ok(found.then_some(json.0))
+}
+
+/// Text that is held.
+struct Text(Vec<u8>);
+
+impl ChunkSink for Text {
+    fn chunk(&mut self, chunk: &[u8]) -> Result<()> {
+        self.0.extend_from_slice(chunk);
+        Ok(())
+    }
+}
+
+fn of_content(
+    content: &mut Content,
+    key: &[u8],
+    db: u32,
+    options: &DumpOptions,
+    run: &Run<'_>,
+    out: &mut dyn ChunkSink,
 ) -> Result<bool> {
-    let (_, mut content) = open::snapshot(input, run, Unrecognised::Refused)?;
-    let mut batches = Batches::of_content(&mut content, run.max_spool);
+    let mut batches = Batches::of_content(content, run.max_spool);
     let mut json = JsonRecords::new(json_options(
         &DumpOptions {
             document: false,

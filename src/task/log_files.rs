@@ -40,12 +40,16 @@ impl LogFiles {
     /// # Errors
     /// As [`logs::logs`].
     pub(crate) fn open(input: &InputPath, run: &Run<'_>) -> Result<LogFiles> {
-        let logs = logs::logs(input, run)?;
+        Ok(Self::of(logs::logs(input, run)?))
+    }
+
+    /// The files of what was found at a path.
+    pub(crate) fn of(logs: Logs) -> LogFiles {
         let found = match &logs {
             Logs::One(_) => None,
             Logs::Set(set) => Some(set.report()),
         };
-        Ok(LogFiles { logs, found })
+        LogFiles { logs, found }
     }
 
     /// How many files there are.

@@ -47,7 +47,11 @@ pub(crate) fn logs(input: &InputPath, run: &Run<'_>) -> Result<Logs> {
     {
         return folder(path).map(Box::new).map(Logs::Set);
     }
-    let source = open::source(input, run)?;
+    of_source(input, open::source(input, run)?, run)
+}
+
+/// The same of an input that is open, and no folder.
+pub(crate) fn of_source(input: &InputPath, source: Source, run: &Run<'_>) -> Result<Logs> {
     let kind = source.kind();
     if let InputPath::File(path) = input
         && source.origin().codec().is_none()
@@ -148,7 +152,7 @@ impl LogSet {
     }
 }
 
-fn folder(path: &Path) -> Result<LogSet> {
+pub(crate) fn folder(path: &Path) -> Result<LogSet> {
     let listing = Listing::of_folder(path).map_err(unlisted)?;
     let set = LogSet::of(listing);
     if set.listing.manifest.is_none()

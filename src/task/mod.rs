@@ -3,6 +3,7 @@
 pub mod check_aof;
 pub mod check_rdb;
 pub mod cut;
+pub mod diff;
 pub mod dump;
 mod duplicates;
 pub mod fix_aof;
@@ -17,6 +18,7 @@ pub(crate) mod logs;
 pub mod mend;
 mod open;
 pub mod place;
+pub mod replay;
 
 use std::path::PathBuf;
 

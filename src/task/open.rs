@@ -4,16 +4,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::io::kind::Kind;
 use crate::io::source::{Content, Map, OpenOptions, Origin, Source};
 use crate::io::spool::SpoolFile;
+use crate::task::logs::{self, Logs};
 use crate::task::{InputPath, Run};
-
-/// What to do with content that is of no known kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unrecognised {
-    /// Read it as a snapshot with a bad magic.
-    IsSnapshot,
-    /// Refuse it.
-    Refused,
-}
 
 /// Opens whatever it is.
 pub(crate) fn source(input: &InputPath, run: &Run<'_>) -> Result<Source> {
@@ -24,15 +16,12 @@ pub(crate) fn source(input: &InputPath, run: &Run<'_>) -> Result<Source> {
 }
 
 /// Opens a snapshot: any other known kind is refused by name.
-pub(crate) fn snapshot(
-    input: &InputPath,
-    run: &Run<'_>,
-    unrecognised: Unrecognised,
-) -> Result<(Origin, Content)> {
+pub(crate) fn snapshot(input: &InputPath, run: &Run<'_>) -> Result<(Origin, Content)> {
     let source = source(input, run)?;
-    match (source.kind(), unrecognised) {
-        (Kind::Rdb | Kind::Empty, _) | (Kind::Unknown, Unrecognised::IsSnapshot) => {}
-        (kind, _) => {
+    match source.kind() {
+        // What is of no known kind is a snapshot with a bad magic.
+        Kind::Rdb | Kind::Empty | Kind::Unknown => {}
+        kind => {
             return Err(Error::new(ErrorKind::WrongKind {
                 found: kind.name(),
                 expected: "an RDB file",
@@ -41,6 +30,68 @@ pub(crate) fn snapshot(
     }
     run.progress.size(source.origin().content_size());
     Ok(source.into_parts())
+}
+
+/// What can be written as JSON.
+pub(crate) enum Dumpable {
+    /// A snapshot.
+    Snapshot(Content),
+    /// A log or a set, which is replayed first.
+    Logs(Logs),
+}
+
+/// Opens a snapshot, or says that it is a log: content decides.
+pub(crate) fn dumpable(input: &InputPath, run: &Run<'_>) -> Result<Dumpable> {
+    if let InputPath::File(path) = input
+        && path.is_dir()
+    {
+        return Ok(Dumpable::Logs(logs::logs(input, run)?));
+    }
+    let source = source(input, run)?;
+    match source.kind() {
+        Kind::Rdb if !has_log_behind(&source) => {}
+        Kind::Rdb | Kind::Aof | Kind::Manifest => {
+            return Ok(Dumpable::Logs(logs::of_source(input, source, run)?));
+        }
+        Kind::Empty => {}
+        kind => {
+            return Err(Error::new(ErrorKind::WrongKind {
+                found: kind.name(),
+                expected: "an RDB file or an AOF",
+            }));
+        }
+    }
+    run.progress.size(source.origin().content_size());
+    Ok(Dumpable::Snapshot(source.into_parts().1))
+}
+
+/// True for a mapped snapshot whose AUX fields say that it is the base of a log: commands may follow.
+/// A stream is taken for a snapshot, since that can be read as it comes.
+fn has_log_behind(source: &Source) -> bool {
+    let Content::Map(map) = source.content() else {
+        return false;
+    };
+    let near = map.get(..map.len().min(4096)).unwrap_or_default();
+    let mut parser = crate::rdb::parser::RdbParser::new();
+    let mut rest = near;
+    while let Ok(crate::bytes::Step::Parsed { consumed, item }) = parser.parse(rest, false) {
+        match item {
+            crate::record::Record::Header(_) => {}
+            crate::record::Record::Aux { name, value } => {
+                let is = |stored: crate::record::Stored<'_>, wanted: &[&[u8]]| {
+                    stored
+                        .to_bytes()
+                        .is_ok_and(|bytes| wanted.contains(&&*bytes))
+                };
+                if is(name, &[b"aof-preamble", b"aof-base"]) && is(value, &[b"1"]) {
+                    return true;
+                }
+            }
+            _ => return false,
+        }
+        rest = rest.get(consumed..).unwrap_or_default();
+    }
+    false
 }
 
 /// All of a stream, in a temporary file.

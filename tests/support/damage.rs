@@ -37,7 +37,7 @@ pub(crate) struct Hit {
 }
 
 /// Kinds of [`hit`].
-const KINDS: usize = 13;
+pub(crate) const KINDS: usize = 13;
 
 /// Damages a file that is not empty, in the way of this number.
 pub(crate) fn hit(sound: &[u8], number: usize, chance: &mut Chance) -> Hit {

@@ -6,6 +6,7 @@ pub(crate) mod checker;
 pub(crate) mod damage;
 pub(crate) mod dataset;
 pub(crate) mod dump;
+pub(crate) mod engine;
 pub(crate) mod json;
 pub(crate) mod live;
 pub(crate) mod loader;
@@ -20,6 +21,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{PoisonError, RwLock};
 use std::thread;
 use std::time::Duration;
 
@@ -31,6 +33,25 @@ pub(crate) fn full() -> bool {
 /// `quick`, or `long` in the long runs: for the counts of seeded tests.
 pub(crate) fn count(quick: usize, long: usize) -> usize {
     if full() { long } else { quick }
+}
+
+/// Another number gives the seeded tests other inputs: `REDKIT_SEED`, else 0.
+pub(crate) fn seed() -> u64 {
+    match std::env::var("REDKIT_SEED") {
+        Ok(text) => text.parse().expect("REDKIT_SEED is a number"),
+        Err(_) => 0,
+    }
+}
+
+/// Taken for writing while a file is open that a program then looks at, and for reading while a
+/// process is started: until its `exec`, a new process has open what its parent has, and the file
+/// would seem to be in use.
+pub(crate) static STARTS: RwLock<()> = RwLock::new(());
+
+/// Runs `start`, which starts a process, while no file is being written.
+pub(crate) fn starting<T>(start: impl FnOnce() -> T) -> T {
+    let _held = STARTS.read().unwrap_or_else(PoisonError::into_inner);
+    start()
 }
 
 /// A new folder of mode 0700, removed with everything in it when dropped.

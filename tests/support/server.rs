@@ -3,8 +3,8 @@
 //! `tests/run` fetches them; `cargo test` alone passes without any. A test asks for
 //! [`ServerKind::usable`] and runs once for each.
 
-use super::TempFolder;
 use super::resp::{Client, Reply};
+use super::{TempFolder, starting};
 use crate::cmd;
 use std::fmt;
 use std::fs;
@@ -491,12 +491,12 @@ struct Process {
 impl Process {
     #[track_caller]
     fn spawn(command: &mut Command, folder: &Path) -> Process {
-        let server = command
+        command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            .process_group(0)
-            .spawn();
+            .process_group(0);
+        let server = starting(|| command.spawn());
         let server = match server {
             Ok(server) => server,
             Err(error) => panic!("cannot run {:?}: {error}", command.get_program()),
@@ -505,7 +505,8 @@ impl Process {
             server,
             watchdog: None,
         };
-        let watchdog = Command::new("sh")
+        let mut watchdog = Command::new("sh");
+        watchdog
             .args(["-c", WATCHDOG, "sh"])
             .arg(process.server.id().to_string())
             .arg(folder)
@@ -514,9 +515,8 @@ impl Process {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             // Its own group: an interrupt from the terminal ends the tests, not the watchdog.
-            .process_group(0)
-            .spawn();
-        match watchdog {
+            .process_group(0);
+        match starting(|| watchdog.spawn()) {
             Ok(watchdog) => process.watchdog = Some(watchdog),
             Err(error) => panic!("cannot run sh: {error}"),
         }

@@ -12,11 +12,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use redkit::report::aof::Fate;
 use redkit::report::check::Verdict;
 
-use super::TempFolder;
 use super::damage::{Chance, commands};
 use super::json::Json;
 use super::loader::{Files, Seen, Servers, agrees, all_in, meant, said};
 use super::server::ServerKind;
+use super::{TempFolder, starting};
 
 /// An input: what it is, for messages, and the files.
 pub(crate) struct Input {
@@ -287,7 +287,9 @@ fn run(input: &Input, strategy: Option<&str>, to: To, flags: &[&str]) -> Result<
     if to == To::Output {
         command.arg("-o").arg(&out);
     }
-    let output = command.output().unwrap();
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = starting(|| command.spawn()).unwrap();
+    let output = child.wait_with_output().unwrap();
     let code = output.status.code().unwrap_or(-1);
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     let json = String::from_utf8_lossy(&output.stdout);
@@ -402,4 +404,4 @@ fn keys(log: &[u8]) -> (u64, u64) {
 }
 
 const THREADS: usize = 3;
-const SHOWN: usize = 12;
+const SHOWN: usize = 30;

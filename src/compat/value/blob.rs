@@ -2,16 +2,34 @@
 
 use std::collections::HashSet;
 
-use crate::bytes::{Element, Problem};
+use crate::bytes::Element;
+use crate::bytes::number::parse_canonical_i64;
+use crate::compat::number::is_space;
+use crate::compat::release::Release;
 use crate::compat::rio::{Bad, Got, Rio, said};
-use crate::compat::value::{LATEST, Loaded, Loader, least_time, types};
+use crate::compat::value::packed::{Each, listpack, ziplist};
+use crate::compat::value::{LATEST, Loaded, Loader, PACKED_MEMBERS, types};
 use crate::encoding::intset::Intset;
-use crate::encoding::listpack::Listpack;
-use crate::encoding::ziplist::Ziplist;
 use crate::encoding::zipmap::Zipmap;
 
-/// Members that are told one by one; false ends it.
-type Each<'e> = &'e mut dyn FnMut(Element<'_>) -> bool;
+/// A name, equal to each that is the same text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Name<'d> {
+    Int(i64),
+    Text(&'d [u8]),
+}
+
+impl<'d> Name<'d> {
+    fn of(element: Element<'d>) -> Self {
+        match element {
+            Element::Int(n) => Name::Int(n),
+            Element::Bytes(text) => match parse_canonical_i64(text) {
+                Some(n) => Name::Int(n),
+                None => Name::Text(text),
+            },
+        }
+    }
+}
 
 impl Loader<'_> {
     /// A list of packed nodes.
@@ -45,10 +63,10 @@ impl Loader<'_> {
             };
             if number == types::QUICKLIST_2 {
                 if !listpack(&blob, &mut each) {
-                    return said("Listpack integrity check failed.");
+                    return unsound("Listpack");
                 }
             } else if !ziplist(&blob, old, &mut each) {
-                return said("Ziplist integrity check failed.");
+                return unsound("Ziplist");
             }
         }
         // A list of nothing is no list.
@@ -60,48 +78,29 @@ impl Loader<'_> {
 
     /// A value in one string.
     pub(super) fn packed(&mut self, number: u8, rio: &mut Rio<'_>) -> Got<Loaded> {
-        if number == types::HASH_LISTPACK_EX {
-            least_time(rio)?;
+        if number == types::HASH_LISTPACK_EX && rio.array::<8>().is_err() {
+            return said("Short read of listpackex min expiration time.");
         }
         let old = self.release.is_old();
         let text = rio.string()?;
         let blob = text.bytes();
+        let blob = &*blob;
         let found = match number {
-            types::ZIPMAP => self.zipmap(&blob)?,
-            types::LIST_ZIPLIST => self.told("List ziplist integrity check failed.", |each| {
-                ziplist(&blob, old, each)
-            })?,
-            types::INTSET => {
-                self.told("Intset integrity check failed.", |each| intset(&blob, each))?
-            }
-            types::ZSET_ZIPLIST => {
-                self.groups("Zset ziplist integrity check failed.", 2, |each| {
-                    ziplist(&blob, old, each)
-                })?
-            }
+            types::ZIPMAP => self.zipmap(blob)?,
+            types::LIST_ZIPLIST => self.told("List ziplist", |each| ziplist(blob, old, each))?,
+            types::INTSET => self.told("Intset", |each| intset(blob, each))?,
+            types::ZSET_ZIPLIST => self.scored("Zset ziplist", |each| ziplist(blob, old, each))?,
+            types::ZSET_LISTPACK => self.scored("Zset listpack", |each| listpack(blob, each))?,
             types::HASH_ZIPLIST => {
-                self.groups("Hash ziplist integrity check failed.", 2, |each| {
-                    ziplist(&blob, old, each)
-                })?
+                self.groups("Hash ziplist", 2, |each| ziplist(blob, old, each), |_| {})?
             }
             types::HASH_LISTPACK => {
-                self.groups("Hash listpack integrity check failed.", 2, |each| {
-                    listpack(&blob, each)
-                })?
-            }
-            types::ZSET_LISTPACK => {
-                self.groups("Zset listpack integrity check failed.", 2, |each| {
-                    listpack(&blob, each)
-                })?
+                self.groups("Hash listpack", 2, |each| listpack(blob, each), |_| {})?
             }
             types::SET_LISTPACK => {
-                self.groups("Set listpack integrity check failed.", 1, |each| {
-                    listpack(&blob, each)
-                })?
+                self.groups("Set listpack", 1, |each| listpack(blob, each), |_| {})?
             }
-            types::HASH_LISTPACK_EX | types::HASH_LISTPACK_EX_PRE_GA => {
-                return self.timed(&blob);
-            }
+            types::HASH_LISTPACK_EX | types::HASH_LISTPACK_EX_PRE_GA => return self.timed(blob),
             _ => return said(format!("Unknown RDB encoding type {number}")),
         };
         match number {
@@ -118,19 +117,26 @@ impl Loader<'_> {
     }
 
     /// Elements of which any may come twice.
-    fn told(&mut self, wrong: &str, walk: impl FnOnce(Each<'_>) -> bool) -> Got<u64> {
+    fn told<'d>(&mut self, what: &str, walk: impl FnOnce(Each<'_, 'd>) -> bool) -> Got<u64> {
         let mut count = 0;
         let sound = walk(&mut |element| {
             count += 1;
             self.element(element.len() as u64);
             true
         });
-        if sound { Ok(count) } else { said(wrong) }
+        if sound { Ok(count) } else { unsound(what) }
     }
 
-    /// Groups of elements, the first of which may not come twice; they are measured only.
-    fn groups(&mut self, wrong: &str, size: u64, walk: impl FnOnce(Each<'_>) -> bool) -> Got<u64> {
-        let mut seen: HashSet<Vec<u8>> = HashSet::new();
+    /// Groups of elements, the first of which may not come twice; they are measured only. `last` is
+    /// told the last of each.
+    fn groups<'d>(
+        &mut self,
+        what: &str,
+        size: u64,
+        walk: impl FnOnce(Each<'_, 'd>) -> bool,
+        mut last: impl FnMut(Element<'d>),
+    ) -> Got<u64> {
+        let mut seen = HashSet::new();
         let mut count = 0u64;
         let mut bytes = 0;
         let sound = walk(&mut |element| {
@@ -139,19 +145,33 @@ impl Loader<'_> {
             bytes += element.len() as u64;
             if count.is_multiple_of(size) {
                 self.size(std::mem::take(&mut bytes));
+                last(element);
             }
-            !is_first || seen.insert(element.to_bytes().into_owned())
+            !is_first || seen.insert(Name::of(element))
         });
         match sound && count.is_multiple_of(size) {
             true => Ok(count),
-            false => said(wrong),
+            false => unsound(what),
+        }
+    }
+
+    /// Members and their scores. Who does not look for one that is no number crashes once it is to be
+    /// sorted.
+    fn scored<'d>(&mut self, what: &str, walk: impl FnOnce(Each<'_, 'd>) -> bool) -> Got<u64> {
+        let (mut has_nan, release) = (false, self.release);
+        let count = self.groups(what, 2, walk, |score| {
+            has_nan |= matches!(score, Element::Bytes(text) if is_nan(text, release));
+        })?;
+        let looks = release == Release::Valkey91 || count / 2 > PACKED_MEMBERS;
+        match has_nan && looks {
+            true => said(format!("{what} with NAN score detected")),
+            false => Ok(count),
         }
     }
 
     /// A hash in groups of three: field, value, time.
     fn timed(&mut self, blob: &[u8]) -> Got<Loaded> {
-        let wrong = "Hash listpack integrity check failed.";
-        let mut seen: HashSet<Vec<u8>> = HashSet::new();
+        let mut seen = HashSet::new();
         let mut loaded = Loaded::default();
         let (mut count, mut bytes, mut last) = (0u64, 0, 0);
         let mut open = false;
@@ -161,7 +181,7 @@ impl Loader<'_> {
             match (place, element) {
                 (0, field) => {
                     bytes = field.len() as u64;
-                    seen.insert(field.to_bytes().into_owned())
+                    seen.insert(Name::of(field))
                 }
                 (1, value) => {
                     bytes += value.len() as u64;
@@ -183,16 +203,15 @@ impl Loader<'_> {
             }
         });
         match (sound && count.is_multiple_of(3), count) {
-            (false, _) => said(wrong),
+            (false, _) => unsound("Hash listpack"),
             (true, 0) => Err(Bad::End),
             (true, _) => Ok(loaded),
         }
     }
 
     fn zipmap(&mut self, blob: &[u8]) -> Got<u64> {
-        let wrong = "Zipmap integrity check failed.";
         let Ok(map) = Zipmap::open(blob) else {
-            return said(wrong);
+            return unsound("Zipmap");
         };
         let mut entries = map.entries();
         let mut pairs = Vec::new();
@@ -200,11 +219,11 @@ impl Loader<'_> {
             match entries.next() {
                 Ok(Some(pair)) => pairs.push(pair),
                 Ok(None) if entries.flaw().is_none() => break,
-                _ => return said(wrong),
+                _ => return unsound("Zipmap"),
             }
         }
         if pairs.is_empty() && !self.release.is_old() {
-            return said(wrong);
+            return unsound("Zipmap");
         }
         let mut seen = HashSet::new();
         for (field, value) in &pairs {
@@ -220,46 +239,26 @@ impl Loader<'_> {
     }
 }
 
-/// Walks a ziplist that is in order.
-fn ziplist(blob: &[u8], old: bool, each: Each<'_>) -> bool {
-    let Ok(list) = Ziplist::open(blob) else {
-        return false;
-    };
-    let mut entries = list.entries();
-    loop {
-        match entries.next() {
-            Ok(Some(element)) if each(element) => {}
-            Ok(None) => break,
-            _ => return false,
-        }
-    }
-    if old && entries.seen() == 0 {
-        return false;
-    }
-    match entries.flaw().map(|flaw| flaw.problem) {
-        None => true,
-        // Nobody looks for the last entry of none, but for Redis 6.2, which does not find it.
-        Some(Problem::ZiplistTail { .. }) if entries.seen() == 0 => list.count().unwrap_or(0) == 0,
-        Some(_) => false,
-    }
+fn unsound<T>(what: &str) -> Got<T> {
+    said(format!("{what} integrity check failed."))
 }
 
-/// Walks a listpack that is in order.
-fn listpack(blob: &[u8], each: Each<'_>) -> bool {
-    let Ok(pack) = Listpack::open(blob) else {
-        return false;
+/// Whether the servers' `strtod` makes no number of a score. Newer ones do not pass over blanks.
+fn is_nan(text: &[u8], release: Release) -> bool {
+    let blanks = match release {
+        Release::Redis82 | Release::Valkey91 => 0,
+        _ => text.iter().take_while(|c| is_space(**c)).count(),
     };
-    let mut entries = pack.entries();
-    loop {
-        match entries.next() {
-            Ok(Some(element)) if each(element) => {}
-            Ok(None) => return entries.flaw().is_none(),
-            _ => return false,
-        }
-    }
+    let text = text.get(blanks..).unwrap_or_default();
+    let text = match text {
+        [b'+' | b'-', rest @ ..] => rest,
+        _ => text,
+    };
+    text.get(..3)
+        .is_some_and(|start| start.eq_ignore_ascii_case(b"nan"))
 }
 
-fn intset(blob: &[u8], each: Each<'_>) -> bool {
+fn intset(blob: &[u8], each: Each<'_, '_>) -> bool {
     let Ok(set) = Intset::open(blob) else {
         return false;
     };

@@ -27,6 +27,7 @@ use crate::record::room::Room;
 use crate::record::{RawValue, RdbType, Stored, ValueVisitor};
 
 pub use encode::Encoder;
+pub(crate) use stream::nodes as stream_nodes;
 
 /// Field names of the hash templates seen so far (Redis 8.10), by number.
 #[derive(Clone, Debug, Default)]

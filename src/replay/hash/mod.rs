@@ -171,7 +171,11 @@ fn hincrbyfloat(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 
 /// A field that is there for the server: Redis passes over those whose time has passed.
 #[inline]
-fn live<'h>(hash: &'h Hash, field: &[u8], rules: &Rules) -> Option<(Element<'h>, Option<i64>)> {
+pub(super) fn live<'h>(
+    hash: &'h Hash,
+    field: &[u8],
+    rules: &Rules,
+) -> Option<(Element<'h>, Option<i64>)> {
     hash.get(field)
         .filter(|(_, expires_at)| !has_passed(*expires_at, rules))
 }

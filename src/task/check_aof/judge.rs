@@ -8,23 +8,26 @@ use crate::bytes::Problem;
 use crate::command::{self, CommandSpec, Like, Resolved};
 use crate::report::aof::Fate;
 use crate::report::check::{CheckReport, Verdict};
-use crate::report::finding::{Finding, Findings};
+use crate::report::finding::{Finding, Findings, Severity};
 use crate::report::info::Writer;
 use crate::task::check_aof::walk::{Stop, finding};
 use crate::task::check_aof::{Checked, NAMES_LISTED, is_a_modules};
 
 /// The setting that lets a server cut a log back.
 const TRUNCATED: &str = "aof-load-truncated yes";
+/// More than any command's number of arguments or least number: what is above is not told apart.
+const MOST_ARGUMENTS: u64 = 128;
 
 /// How a command or subcommand was used.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Uses {
     /// In the whole log.
     count: u64,
-    /// Fewest arguments where a server gets to, and where that is.
-    least: Option<(u64, u64)>,
-    /// Most arguments, likewise.
-    most: Option<(u64, u64)>,
+    /// Where a server gets to: each number of arguments that is below all before it, and its place.
+    /// So the first one below any number can be told.
+    fewest: Vec<(u64, u64)>,
+    /// Likewise each that is above all before it.
+    most: Vec<(u64, u64)>,
     /// The first one that a server gets to.
     first: Option<u64>,
 }
@@ -33,15 +36,28 @@ impl Uses {
     #[inline]
     fn add(&mut self, at: u64, argc: u64, reached: bool) {
         self.count += 1;
-        if !reached {
-            return;
+        if reached {
+            self.first = self.first.or(Some(at));
+            self.noted(at, argc);
         }
-        self.first = self.first.or(Some(at));
-        if self.least.is_none_or(|(least, _)| argc < least) {
-            self.least = Some((argc, at));
+    }
+
+    #[inline]
+    fn noted(&mut self, at: u64, argc: u64) {
+        let told = argc.min(MOST_ARGUMENTS);
+        if self
+            .fewest
+            .last()
+            .is_none_or(|(n, _)| told < (*n).min(MOST_ARGUMENTS))
+        {
+            self.fewest.push((argc, at));
         }
-        if self.most.is_none_or(|(most, _)| argc > most) {
-            self.most = Some((argc, at));
+        if self
+            .most
+            .last()
+            .is_none_or(|(n, _)| told > (*n).min(MOST_ARGUMENTS))
+        {
+            self.most.push((argc, at));
         }
     }
 
@@ -49,16 +65,19 @@ impl Uses {
     fn join(&mut self, next: &Uses) {
         self.count += next.count;
         self.first = self.first.or(next.first);
-        if let Some((argc, at)) = next.least
-            && self.least.is_none_or(|(least, _)| argc < least)
-        {
-            self.least = Some((argc, at));
+        for (argc, at) in next.fewest.iter().chain(&next.most) {
+            self.noted(*at, *argc);
         }
-        if let Some((argc, at)) = next.most
-            && self.most.is_none_or(|(most, _)| argc > most)
-        {
-            self.most = Some((argc, at));
-        }
+    }
+
+    /// The first one with fewer arguments than `number`, as number and place.
+    fn below(&self, number: u64) -> Option<(u64, u64)> {
+        self.fewest.iter().find(|(n, _)| *n < number).copied()
+    }
+
+    /// The first one with more arguments than `number`, which is below [`MOST_ARGUMENTS`].
+    fn above(&self, number: u64) -> Option<(u64, u64)> {
+        self.most.iter().find(|(n, _)| *n > number).copied()
     }
 }
 
@@ -67,10 +86,22 @@ impl Uses {
 struct Fault {
     at: u64,
     name: String,
-    /// The number of arguments; none where the name is at fault.
-    argc: Option<u64>,
-    /// Who knows the name.
+    ill: Ill,
+    /// Who knows the name, where that is at fault.
     known_to: Vec<&'static str>,
+}
+
+/// What it does not take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ill {
+    /// The name.
+    Name,
+    /// The number of arguments.
+    Arity(u64),
+    /// The number of arguments, which it does not look at: what is too much is left alone.
+    Runs(u64),
+    /// The command as such: there is no client behind a log.
+    Crashes,
 }
 
 /// The commands of a log by name.
@@ -190,7 +221,7 @@ impl Used {
                 faults.push(Fault {
                     at,
                     name: crate::error::printable(name),
-                    argc: None,
+                    ill: Ill::Name,
                     known_to: Vec::new(),
                 });
             }
@@ -198,9 +229,10 @@ impl Used {
         for (spec, uses) in command::all().iter().zip(&self.commands) {
             if spec.subcommands().is_empty() || spec.on(like).is_none() {
                 faults.extend(fault(spec, None, uses, like));
-            } else if uses.least.is_some_and(|(argc, _)| argc == 1) {
-                let most = uses.least;
-                faults.extend(fault(spec, None, &Uses { most, ..*uses }, like));
+            } else if let Some((argc, at)) = uses.below(2) {
+                let mut alone = Uses::default();
+                alone.add(at, argc, true);
+                faults.extend(fault(spec, None, &alone, like));
             }
         }
         for ((index, second), uses) in &self.subcommands {
@@ -215,17 +247,25 @@ impl Used {
     /// Puts what this server does not take among the findings.
     pub(super) fn tell(&self, like: Like, allowed: &[Vec<u8>], to: &mut Findings) {
         for fault in self.faults(like, allowed) {
-            let problem = match fault.argc {
-                Some(found) => Problem::AofArity { found },
-                None => Problem::AofUnknownCommand,
+            let problem = match fault.ill {
+                Ill::Arity(found) | Ill::Runs(found) => Problem::AofArity { found },
+                Ill::Name => Problem::AofUnknownCommand,
+                Ill::Crashes => Problem::AofCrash,
             };
             let mut finding: Finding = finding(problem, fault.at, None);
-            finding.message = match (fault.argc, fault.known_to.is_empty()) {
-                (Some(argc), _) => format!("{} does not take {argc} arguments", fault.name),
-                (None, true) => format!("no server knows the command {}", fault.name),
-                (None, false) => format!(
-                    "{like} does not know the command {}, but {} does",
-                    fault.name,
+            let name = &fault.name;
+            finding.message = match (fault.ill, fault.known_to.is_empty()) {
+                (Ill::Arity(argc), _) => format!("{name} does not take {argc} arguments"),
+                (Ill::Runs(argc), _) => {
+                    finding.severity = Severity::Warning;
+                    format!(
+                        "{name} does not take {argc} arguments, but {like} runs it all the same"
+                    )
+                }
+                (Ill::Crashes, _) => format!("{like} crashes as it runs {name} from a log"),
+                (Ill::Name, true) => format!("no server knows the command {name}"),
+                (Ill::Name, false) => format!(
+                    "{like} does not know the command {name}, but {} does",
                     fault.known_to.join(", ")
                 ),
             };
@@ -295,39 +335,56 @@ pub(in crate::task) fn settings_for(preamble: &CheckReport, like: Like) -> Optio
     (!settings.is_empty()).then(|| settings.join(", "))
 }
 
-fn fault(spec: &CommandSpec, second: Option<&[u8]>, uses: &Uses, like: Like) -> Option<Fault> {
-    let first = uses.first?;
+fn fault(spec: &CommandSpec, second: Option<&[u8]>, uses: &Uses, like: Like) -> Vec<Fault> {
+    let Some(first) = uses.first else {
+        return Vec::new();
+    };
     let resolved = match (second, spec.on(like)) {
         (Some(second), _) => spec.resolve(Some(second), like),
         (None, Some(own)) => Resolved::Known(spec.name(), own),
         (None, None) => Resolved::UnknownCommand,
     };
-    let (at, name, argc) = match resolved {
+    let fault = |at: u64, name: &str, ill: Ill| Fault {
+        at,
+        name: name.to_owned(),
+        ill,
+        known_to: Vec::new(),
+    };
+    match resolved {
         Resolved::Known(name, signature) => {
-            let wrong = [uses.least, uses.most];
-            let wrong = wrong
-                .into_iter()
-                .flatten()
-                .filter(|(n, _)| !signature.accepts(*n));
-            let (argc, at) = wrong.min_by_key(|(_, at)| *at)?;
-            (at, name.to_owned(), Some(argc))
+            let wanted = u64::from(signature.arity.unsigned_abs());
+            let few = uses.below(wanted);
+            let many = uses.above(wanted).filter(|_| signature.arity >= 0);
+            let crash = command::crashes_in_a_log(spec.name(), second, like);
+            let crash = crash.and_then(|argc| uses.above(argc - 1));
+            let few = few.map(|(argc, at)| fault(at, name, Ill::Arity(argc)));
+            let many = many.map(|(argc, at)| match like.is_valkey() {
+                true => fault(at, name, Ill::Arity(argc)),
+                false => fault(at, name, Ill::Runs(argc)),
+            });
+            let crash = crash.map(|(_, at)| fault(at, name, Ill::Crashes));
+            let mut faults: Vec<Fault> = [few, many, crash].into_iter().flatten().collect();
+            faults.sort_by_key(|fault| fault.at);
+            // One of each kind is told.
+            faults.dedup_by_key(|fault| std::mem::discriminant(&fault.ill));
+            faults
         }
-        Resolved::UnknownCommand => (first, spec.name().to_owned(), None),
+        Resolved::UnknownCommand => vec![Fault {
+            known_to: match second {
+                None => spec.known_to().map(|line| line.name()).collect(),
+                Some(_) => Vec::new(),
+            },
+            ..fault(first, spec.name(), Ill::Name)
+        }],
         Resolved::UnknownSubcommand => {
             let second = crate::error::printable(second.unwrap_or_default());
-            (first, format!("{}|{second}", spec.name()), None)
+            vec![fault(
+                first,
+                &format!("{}|{second}", spec.name()),
+                Ill::Name,
+            )]
         }
-    };
-    let known_to = match argc {
-        None if second.is_none() => spec.known_to().map(|line| line.name()).collect(),
-        _ => Vec::new(),
-    };
-    Some(Fault {
-        at,
-        name,
-        argc,
-        known_to,
-    })
+    }
 }
 
 impl Checked {
@@ -368,7 +425,8 @@ impl Checked {
         let annotation = walk
             .first_annotation
             .filter(|_| like.line() == command::ServerLine::Redis62);
-        let fault = walk.used.faults(like, &self.allowed).into_iter().next();
+        let mut faults = walk.used.faults(like, &self.allowed).into_iter();
+        let fault = faults.find(|fault| !matches!(fault.ill, Ill::Runs(_)));
         let crash = walk.stop.as_ref().and_then(Stop::crash);
         let before = |at: u64| crash.is_none_or(|crash| at < crash);
         let annotation = annotation.filter(|at| before(*at));
@@ -377,18 +435,19 @@ impl Checked {
             (Some(at), fault) if fault.as_ref().is_none_or(|fault| at < fault.at) => Some(
                 Fate::Refuses(Some(at), "it does not know annotations".to_owned()),
             ),
-            (_, Some(Fault { at, name, argc, .. })) => Some(match argc {
-                None if like.is_newer_than_known() => {
+            (_, Some(Fault { at, name, ill, .. })) => Some(match ill {
+                Ill::Name if like.is_newer_than_known() => {
                     Fate::Refuses(Some(at), format!("{name} is not known before it"))
                 }
-                None => Fate::Refuses(Some(at), format!("unknown command {name}")),
-                Some(argc) => {
+                Ill::Name => Fate::Refuses(Some(at), format!("unknown command {name}")),
+                Ill::Arity(argc) | Ill::Runs(argc) => {
                     let why = format!("{name} with {argc} arguments");
                     match like.is_valkey() {
                         true => Fate::Refuses(Some(at), why),
                         false => Fate::Crashes(at, why),
                     }
                 }
+                Ill::Crashes => Fate::Crashes(at, format!("{name} in a log")),
             }),
             _ => None,
         };

@@ -427,13 +427,14 @@ pub(in crate::task) enum Bracket {
     Discard,
 }
 
-/// Which of them a command is, if any.
+/// Which of them a command is, if any. Redis does not look for arguments that they do not take;
+/// those that do look stop at them.
 #[inline]
 pub(in crate::task) fn bracket(command: &Command<'_>) -> Option<Bracket> {
-    match command.argc() {
-        1 if command.is("multi") => Some(Bracket::Multi),
-        1 if command.is("exec") => Some(Bracket::Exec),
-        1 if command.is("discard") => Some(Bracket::Discard),
+    match command.name().len() {
+        5 if command.is("multi") => Some(Bracket::Multi),
+        4 if command.is("exec") => Some(Bracket::Exec),
+        7 if command.is("discard") => Some(Bracket::Discard),
         _ => None,
     }
 }

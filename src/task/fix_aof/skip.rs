@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::aof::log::{Damage, Event, LogReader};
+use crate::aof::position::selected;
 use crate::aof::resp::{self, Command};
 use crate::aof::resync::Names;
 use crate::command::{self, Like, Resolved};
@@ -170,7 +171,9 @@ impl<'a> Pass<'a> {
     #[inline]
     fn command(&mut self, start: u64, end: u64, command: &Command<'_>, keys: &mut KeysInDoubt) {
         self.scan.commands += 1;
-        match bracket(command) {
+        // Where the server looks at the number of arguments, one with a wrong number is none.
+        let any = command.argc() == 1 || !self.rules.like.is_valkey();
+        match bracket(command).filter(|_| any) {
             Some(Bracket::Multi) if self.open.is_none() => {
                 self.settle();
                 self.open = Some(Open {
@@ -247,8 +250,13 @@ impl<'a> Pass<'a> {
             false => command.args().nth(1),
         };
         match spec.resolve(second, like) {
-            Resolved::Known(_, signature) if signature.accepts(argc) => None,
-            Resolved::Known(..) => Some(Why::Arity),
+            Resolved::Known(_, signature) => {
+                let crash = command::crashes_in_a_log(spec.name(), second, like);
+                match signature.runs_in_a_log(argc, like) {
+                    true => crash.filter(|from| argc >= *from).map(|_| Why::Crash),
+                    false => Some(Why::Arity),
+                }
+            }
             Resolved::UnknownCommand => self.unknown(at, spec.name().to_owned()),
             Resolved::UnknownSubcommand => {
                 let second = printable(second.unwrap_or_default());
@@ -501,15 +509,6 @@ impl<'a> Pass<'a> {
             _ => self.scan.losses.push(loss),
         }
     }
-}
-
-/// The database that a command selects.
-fn selected(command: &Command<'_>) -> Option<u32> {
-    if command.argc() != 2 || !command.is("select") {
-        return None;
-    }
-    let db = command.args().nth(1)?;
-    std::str::from_utf8(db).ok()?.parse().ok()
 }
 
 /// Bytes between two words on how far a log is read.

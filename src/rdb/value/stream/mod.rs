@@ -33,6 +33,7 @@ use crate::bytes::{Fault, Problem};
 use crate::rdb::string;
 use crate::record::{RdbType, Stored, StreamId};
 
+pub(crate) use read::nodes;
 pub(super) use read::walk;
 pub(crate) use write::StreamEncoder;
 

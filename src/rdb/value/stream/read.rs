@@ -7,7 +7,7 @@ use crate::rdb::value::stream::node::{self, DELETED, Head, Pack, Record, SAME_FI
 use crate::rdb::value::stream::{counters, groups, id, skip_nodes};
 use crate::rdb::value::{Reader, Room, Scratch};
 use crate::record::value::StreamMeta;
-use crate::record::{DataType, RdbType, StreamId, ValueVisitor, value::StreamEvent};
+use crate::record::{DataType, RawValue, RdbType, StreamId, ValueVisitor, value::StreamEvent};
 
 /// Keys of nodes compared with each other where they do not ascend: 24 MiB.
 const KEYS_COMPARED: usize = 1 << 20;
@@ -60,6 +60,26 @@ pub(in crate::rdb::value) fn walk<V: ValueVisitor + ?Sized>(
         producers(reader, scratch, to)?;
     }
     to.end(DataType::Stream)
+}
+
+/// Gives the key and listpack of every node to `each` until it wants no more; whether it had all.
+///
+/// # Errors
+/// A node that cannot be read.
+pub(crate) fn nodes(
+    value: &RawValue<'_>,
+    scratch: &mut Scratch,
+    each: &mut dyn FnMut(StreamId, &[u8]) -> bool,
+) -> Result<bool> {
+    let mut reader = Reader::new(value);
+    for _ in 0..reader.number()? {
+        let key = node::key(&mut reader, &mut scratch.first)?;
+        let (blob, _) = reader.blob(&mut scratch.blob)?;
+        if !each(key, blob) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// What the nodes turned out to hold.

@@ -1,0 +1,120 @@
+//! A keyspace as a snapshot: what the server that is followed would save.
+
+use std::collections::BTreeMap;
+
+use crate::command::ServerLine;
+use crate::error::{Error, ErrorKind, Result};
+use crate::keyspace::{Keyspace, NEVER, Rules, Slot, Value};
+use crate::rdb::string::Compress;
+use crate::rdb::value::Encoder;
+use crate::rdb::writer::RdbWriter;
+use crate::record::{Family, RdbType, RdbVersion, Walk};
+
+/// Bytes that are written at once.
+const CHUNK: usize = 1 << 20;
+
+/// The version of the format that this server writes.
+pub fn version(rules: &Rules) -> RdbVersion {
+    let redis = |number| RdbVersion {
+        family: Family::Redis,
+        number,
+    };
+    if rules.since(NEVER, (9, 0)) {
+        return RdbVersion {
+            family: Family::Valkey,
+            number: 80,
+        };
+    }
+    match rules.like.line() {
+        ServerLine::Redis62 => redis(9),
+        _ if rules.since((7, 4), NEVER) => redis(12),
+        _ if rules.since((7, 2), (7, 2)) => redis(11),
+        _ => redis(10),
+    }
+}
+
+/// Writes all of a keyspace, databases in order and their keys sorted.
+///
+/// # Errors
+/// A value that the format cannot hold, or what `to` returned.
+pub fn save(keyspace: &Keyspace, mut to: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+    let mut saver = Saver::new(&keyspace.rules);
+    for source in keyspace.functions.values() {
+        saver.writer.function(source);
+    }
+    for db in keyspace.dbs() {
+        let keys = keyspace.sorted_keys(db);
+        let expires = keys.iter().filter(|slot| slot.expires_at().is_some());
+        saver
+            .writer
+            .select(db, keys.len() as u64, expires.count() as u64);
+        for slot in keys {
+            saver.entry(slot)?;
+            if saver.writer.len() > CHUNK {
+                saver.writer.take(&mut to)?;
+            }
+        }
+    }
+    saver.writer.end();
+    saver.writer.take(&mut to)
+}
+
+/// Writes one key as a snapshot of its own.
+///
+/// # Errors
+/// A value that the format cannot hold, or what `to` returned.
+pub fn save_one(
+    rules: &Rules,
+    db: u32,
+    slot: &Slot,
+    to: impl FnMut(&[u8]) -> Result<()>,
+) -> Result<()> {
+    let mut saver = Saver::new(rules);
+    saver
+        .writer
+        .select(db, 1, u64::from(slot.expires_at().is_some()));
+    saver.entry(slot)?;
+    saver.writer.end();
+    saver.writer.take(to)
+}
+
+struct Saver<'r> {
+    rules: &'r Rules,
+    writer: RdbWriter,
+    encoders: BTreeMap<RdbType, Encoder>,
+}
+
+impl<'r> Saver<'r> {
+    fn new(rules: &'r Rules) -> Self {
+        Saver {
+            rules,
+            writer: RdbWriter::new(version(rules), Compress::AsServer),
+            encoders: BTreeMap::new(),
+        }
+    }
+
+    fn entry(&mut self, slot: &Slot) -> Result<()> {
+        let rdb_type = slot.value.rdb_type(self.rules);
+        let (name, expires_at) = (slot.name(), slot.expires_at());
+        if let Value::Module(module) = &slot.value {
+            let Some(bytes) = module.bytes() else {
+                let text = "a vector set cannot be saved: its graph is not kept".to_owned();
+                return Err(Error::new(ErrorKind::Unsupported(text)));
+            };
+            return self.writer.entry(name, expires_at, rdb_type, |out| {
+                out.extend_from_slice(bytes);
+                Ok(())
+            });
+        }
+        let encoder = match self.encoders.entry(rdb_type) {
+            std::collections::btree_map::Entry::Occupied(found) => found.into_mut(),
+            std::collections::btree_map::Entry::Vacant(none) => {
+                let encoder = Encoder::new(rdb_type, Compress::AsServer)?;
+                none.insert(encoder.with_score_text(self.rules.scores))
+            }
+        };
+        slot.value.walk(encoder)?;
+        self.writer
+            .entry(name, expires_at, rdb_type, |out| encoder.finish(out))
+    }
+}

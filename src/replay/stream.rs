@@ -1,6 +1,0 @@
-//! Commands on streams and their groups.
-
-use crate::replay::table::Row;
-
-/// The commands of this file, sorted by name.
-pub(super) const TABLE: &[Row] = &[];

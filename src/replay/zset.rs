@@ -1,6 +1,0 @@
-//! Commands on sorted sets.
-
-use crate::replay::table::Row;
-
-/// The commands of this file, sorted by name.
-pub(super) const TABLE: &[Row] = &[];

@@ -1,0 +1,470 @@
+//! The commands of a workload: templates with holes, filled at random with ordinary and edge values.
+
+use crate::support::server::{Family, ServerKind};
+
+/// A sequence of pseudo-random numbers (splitmix64): the same on every machine.
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5851_f42d_4c95_7f2d)
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// Below `n`.
+    pub(crate) fn below(&mut self, n: usize) -> usize {
+        (self.next() % n as u64) as usize
+    }
+
+    pub(crate) fn chance(&mut self, percent: usize) -> bool {
+        self.below(100) < percent
+    }
+
+    pub(crate) fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+        &from[self.below(from.len())]
+    }
+}
+
+/// Who knows a command.
+#[derive(Clone, Copy)]
+enum Who {
+    All,
+    /// 7.0 and later, and every Valkey.
+    Since70,
+    Redis82,
+    /// Redis 8.2 and Valkey 9.1.
+    FieldTtl,
+    Valkey,
+    Valkey91,
+}
+
+impl Who {
+    fn has(self, kind: ServerKind) -> bool {
+        match self {
+            Who::All => true,
+            Who::Since70 => kind != ServerKind::Redis62,
+            Who::Redis82 => kind == ServerKind::Redis82,
+            Who::FieldTtl => kind.has_field_ttl(),
+            Who::Valkey => kind.family() == Family::Valkey,
+            Who::Valkey91 => kind == ServerKind::Valkey91,
+        }
+    }
+}
+
+use Who::{All, FieldTtl, Redis82, Since70, Valkey, Valkey91};
+
+/// Holes: `S` a string key, `L` a list, `E` a set, `Z` a sorted set, `A` one whose scores are all
+/// equal, `H` a hash, `X` a stream, `P` a HyperLogLog, `G` places, `K` any key; `v` a value, `n` an
+/// integer, `i` an index, `f` a double, `o` an offset, `b` a bit, `m` a member or field, `t` seconds,
+/// `T` milliseconds, `U` Unix milliseconds, `d` a database, `id` a stream ID, `c` a consumer, `g` a
+/// group. `[a|b|]` is one of those, `{x}*` one to four times.
+const TEMPLATES: &[(Who, &str)] = &[
+    // Strings.
+    (All, "SET <S> <v>"),
+    (All, "SET <S> <n>"),
+    (All, "SET <S> <v> [NX|XX|KEEPTTL|EX 1000|PX 1000000|get]"),
+    (All, "SET <S> <v> PXAT <U>"),
+    (All, "SET <S> <v> EXAT 4102444800 XX"),
+    (Valkey, "SET <S> <v> IFEQ <v>"),
+    (All, "SETNX <S> <v>"),
+    (All, "SETEX <S> <t> <v>"),
+    (All, "PSETEX <S> <T> <v>"),
+    (All, "GETSET <S> <v>"),
+    (All, "GETDEL <S>"),
+    (All, "GETEX <S> [EX 100|PX 100000|PERSIST|]"),
+    (All, "APPEND <S> <v>"),
+    (All, "SETRANGE <S> <o> <v>"),
+    (All, "INCR <S>"),
+    (All, "DECR <S>"),
+    (All, "INCRBY <S> <n>"),
+    (All, "DECRBY <S> <n>"),
+    (All, "INCRBYFLOAT <S> <f>"),
+    (All, "MSET <S> <v> <S> <v>"),
+    (All, "MSETNX <S> <v> <S> <v>"),
+    (
+        Valkey91,
+        "MSETEX 2 <S> <v> <S> <v> [EX 100|PX 100000|KEEPTTL|NX|XX|]",
+    ),
+    (Valkey91, "DELIFEQ <S> <v>"),
+    // Bits.
+    (All, "SETBIT <S> <b> [0|1]"),
+    (
+        All,
+        "BITFIELD <S> SET [u8|i5|u63|i64|u1] [0|7|#3|100] <n> GET u4 0",
+    ),
+    (
+        All,
+        "BITFIELD <S> OVERFLOW [WRAP|SAT] INCRBY [u2|i8|i64|u33] [0|#1|13] <n>",
+    ),
+    (All, "BITOP [AND|OR|XOR] <S> <S> <S>"),
+    (All, "BITOP NOT <S> <S>"),
+    (Redis82, "BITOP [DIFF|DIFF1|ANDOR|ONE] <S> <S> <S>"),
+    // HyperLogLogs.
+    (All, "PFADD <P> <m> <m> <v>"),
+    (All, "PFADD <P>"),
+    (All, "PFCOUNT <P>"),
+    (All, "PFMERGE <P> <P> <P>"),
+    (All, "PFDEBUG TODENSE <P>"),
+    // Lists.
+    (All, "[LPUSH|RPUSH|LPUSHX|RPUSHX] <L> {<v>}*"),
+    (All, "[LPUSH|RPUSH] <L> {<n>}*"),
+    (All, "[LPOP|RPOP] <L>"),
+    (All, "[LPOP|RPOP] <L> [0|1|2|5]"),
+    (All, "LINSERT <L> [BEFORE|AFTER] <v> <v>"),
+    (All, "LSET <L> <i> <v>"),
+    (All, "LREM <L> <i> <v>"),
+    (All, "LTRIM <L> <i> <i>"),
+    (All, "LMOVE <L> <L> [LEFT|RIGHT] [left|RIGHT]"),
+    (All, "RPOPLPUSH <L> <L>"),
+    (Since70, "LMPOP 2 <L> <L> [LEFT|RIGHT] COUNT [1|3]"),
+    (All, "BLPOP <L> <L> 0.01"),
+    (All, "BRPOPLPUSH <L> <L> 0.01"),
+    (All, "BLMOVE <L> <L> LEFT RIGHT 0.01"),
+    (All, "SORT <L> ALPHA [ASC|DESC|] STORE <L>"),
+    (All, "SORT <E> BY nosort STORE <L>"),
+    (All, "SORT <L> LIMIT [0|1] [3|-1] STORE <L>"),
+    (All, "SORT <Z> BY nosort [DESC|] LIMIT 0 5 STORE <L>"),
+    // Sets.
+    (All, "SADD <E> {<m>}*"),
+    (All, "SADD <E> {<n>}*"),
+    (All, "SREM <E> {<m>}*"),
+    (All, "SMOVE <E> <E> <m>"),
+    (All, "SPOP <E>"),
+    (All, "SPOP <E> [0|1|2|9]"),
+    (All, "[SINTERSTORE|SUNIONSTORE|SDIFFSTORE] <E> <E> <E>"),
+    // Sorted sets.
+    (All, "ZADD <Z> <f> <m> <f> <m>"),
+    (All, "ZADD <Z> [NX|XX|GT|LT|XX GT|CH|XX CH LT] <f> <m>"),
+    (All, "ZADD <Z> [|XX|NX|GT|LT] INCR <f> <m>"),
+    (All, "ZADD <A> 0 <m> 0 <m> 0 <m>"),
+    (All, "ZINCRBY <Z> <f> <m>"),
+    (All, "ZREM <Z> <m> <m>"),
+    (All, "[ZPOPMIN|ZPOPMAX] <Z> [|2|0]"),
+    (All, "BZPOPMIN <Z> <Z> 0.01"),
+    (Since70, "ZMPOP 1 <Z> [MIN|MAX] COUNT 2"),
+    (All, "ZREMRANGEBYRANK <Z> <i> <i>"),
+    (All, "ZREMRANGEBYSCORE <Z> [-inf|(1|0|-5] [+inf|5|(3|0]"),
+    (All, "ZREMRANGEBYLEX <A> [-|[a|(m] [+|(z|[mb]"),
+    (
+        All,
+        "ZUNIONSTORE <Z> 2 <Z> <Z> WEIGHTS [1|2|-0.5|inf] [3|0] AGGREGATE [SUM|MIN|MAX]",
+    ),
+    (
+        All,
+        "ZINTERSTORE <Z> 2 <Z> <E> [AGGREGATE MAX|WEIGHTS 1 2|]",
+    ),
+    (All, "ZDIFFSTORE <Z> 2 <Z> <Z>"),
+    (All, "ZRANGESTORE <Z> <Z> <i> <i> [REV|]"),
+    (
+        All,
+        "ZRANGESTORE <Z> <Z> -inf (5 BYSCORE LIMIT [0|1] [2|-1]",
+    ),
+    (All, "ZRANGESTORE <A> <A> [a + BYLEX"),
+    // Places.
+    (All, "GEOADD <G> 13.361389 38.115556 <m> <x> <y> <m>"),
+    (All, "GEOADD <G> [NX|XX|CH] <x> <y> <m>"),
+    (
+        All,
+        "GEORADIUS <G> <x> <y> [100|5000] km [STORE|STOREDIST] <Z>",
+    ),
+    (
+        All,
+        "GEOSEARCHSTORE <Z> <G> FROMLONLAT <x> <y> BYRADIUS [10|900] km [ASC|COUNT 2|STOREDIST|]",
+    ),
+    (
+        All,
+        "GEOSEARCHSTORE <Z> <G> FROMLONLAT <x> <y> BYBOX 800 [300|3000] km ASC",
+    ),
+    // Hashes.
+    (All, "[HSET|HMSET] <H> <m> <v> <m> <v>"),
+    (All, "HSETNX <H> <m> <v>"),
+    (All, "HDEL <H> {<m>}*"),
+    (All, "HINCRBY <H> <m> <n>"),
+    (All, "HINCRBYFLOAT <H> <m> <f>"),
+    (FieldTtl, "HEXPIRE <H> 1000 [NX|XX|GT|LT|] FIELDS 2 <m> <m>"),
+    (FieldTtl, "HPEXPIREAT <H> <F> FIELDS 1 <m>"),
+    (FieldTtl, "HPERSIST <H> FIELDS 2 <m> <m>"),
+    (
+        FieldTtl,
+        "HSETEX <H> [FNX|FXX|] [EX 100|PX 100000|KEEPTTL|] FIELDS 1 <m> <v>",
+    ),
+    (FieldTtl, "HGETEX <H> [EX 100|PERSIST|] FIELDS 1 <m>"),
+    (FieldTtl, "HGETDEL <H> FIELDS 1 <m>"),
+    // Streams.
+    (All, "XADD <X> * <m> <v>"),
+    (All, "XADD <X> <id> <m> <v> <m> <v>"),
+    (
+        All,
+        "XADD <X> [MAXLEN|NOMKSTREAM MAXLEN] [=|~] [0|1|5|120] * <m> <v>",
+    ),
+    (All, "XADD <X> MINID [=|~] <id> * <m> <v>"),
+    (All, "XTRIM <X> MAXLEN [=|~] [0|3|150]"),
+    (All, "XTRIM <X> MINID <id>"),
+    (All, "XDEL <X> <id> <id>"),
+    (All, "XSETID <X> [9999999999999-0|5-5]"),
+    (All, "XGROUP CREATE <X> <g> [$|0|<id>] [MKSTREAM|]"),
+    (
+        Since70,
+        "XGROUP CREATE <X> <g> 0 MKSTREAM ENTRIESREAD [0|3]",
+    ),
+    (All, "XGROUP SETID <X> <g> [$|0|<id>]"),
+    (All, "XGROUP DESTROY <X> <g>"),
+    (All, "XGROUP CREATECONSUMER <X> <g> <c>"),
+    (All, "XGROUP DELCONSUMER <X> <g> <c>"),
+    (
+        All,
+        "XREADGROUP GROUP <g> <c> COUNT [1|3|100] [NOACK|] STREAMS <X> >",
+    ),
+    (All, "XREADGROUP GROUP <g> <c> COUNT 5 STREAMS <X> 0"),
+    (All, "XREADGROUP GROUP <g> <c> STREAMS <X> <X> > >"),
+    (All, "XACK <X> <g> <id> <id>"),
+    (
+        All,
+        "XCLAIM <X> <g> <c> 0 <id> <id> [FORCE|JUSTID|RETRYCOUNT 3|IDLE 5|]",
+    ),
+    (All, "XAUTOCLAIM <X> <g> <c> 0 0 [COUNT 3|JUSTID|]"),
+    (Redis82, "XDELEX <X> [KEEPREF|DELREF|ACKED] IDS 1 <id>"),
+    (Redis82, "XACKDEL <X> <g> [KEEPREF|DELREF|ACKED] IDS 1 <id>"),
+    // Keys.
+    (All, "DEL <K> <K>"),
+    (All, "UNLINK <K>"),
+    (All, "EXPIRE <K> <t>"),
+    (All, "PEXPIRE <K> <T>"),
+    (All, "PEXPIREAT <K> <U>"),
+    (Since70, "EXPIRE <K> <t> [NX|XX|GT|LT]"),
+    (All, "PERSIST <K>"),
+    (All, "RENAME <K> <K>"),
+    (All, "RENAMENX <K> <K>"),
+    (All, "COPY <K> <K> [REPLACE|DB 1 REPLACE|]"),
+    (All, "MOVE <K> <d>"),
+    (All, "SELECT <d>"),
+    (All, "SELECT 0"),
+    (All, "SWAPDB 0 1"),
+    (All, "!RESTORE <K> <K>"),
+    // Scripts: servers log what they do.
+    (
+        All,
+        "EVAL redis.call('set',KEYS[1],ARGV[1]);redis.call('append',KEYS[1],ARGV[1]) 1 <S> <v>",
+    ),
+    (
+        All,
+        "EVAL redis.call('sadd',KEYS[1],'a',ARGV[1]);return{err='ERR\u{20}x'} 1 <E> <v>",
+    ),
+];
+
+const VALUES: &[&[u8]] = &[
+    b"",
+    b"a",
+    b"0",
+    b"-1",
+    b"3.25",
+    b"12345678901",
+    b"9223372036854775807",
+    b"007",
+    b" 5",
+    b"hello world",
+    b"\x00\xff\x80",
+    "k\u{f6}nnen".as_bytes(),
+    b"abcdefghijklmnopqrstuvwxyz",
+    b"value:0123456789012345678901234567890123456789012345678901234567890123456789",
+];
+const INTEGERS: &[&str] = &[
+    "0",
+    "1",
+    "-1",
+    "5",
+    "127",
+    "128",
+    "-129",
+    "32768",
+    "2147483648",
+    "-9223372036854775808",
+    "9223372036854775807",
+    "9223372036854775808",
+    "x",
+    "",
+    "1.5",
+    "100",
+    "42",
+];
+const DOUBLES: &[&str] = &[
+    "0",
+    "1",
+    "-1",
+    "0.1",
+    "1.5",
+    "-0",
+    "1e10",
+    "3.0e-7",
+    "inf",
+    "-inf",
+    "nan",
+    "1e308",
+    "123456.789",
+    "100",
+    "2.25",
+    "-17.000001",
+    "0.30000000000000004",
+    "x",
+    "5",
+    "9007199254740993",
+];
+const INDEXES: &[&str] = &["0", "1", "-1", "2", "-2", "5", "-100", "100", "3"];
+const FIELDS: &[&str] = &[
+    "a",
+    "b",
+    "c",
+    "m1",
+    "m2",
+    "m3",
+    "mb",
+    "z",
+    "100",
+    "-5",
+    "field-with-a-long-name",
+    "member:0123456789012345678901234567890123456789012345678901234567890123456789",
+];
+
+/// A command, filled in; or one that the driver has to do itself (see [`Command::Restore`]).
+pub(crate) enum Command {
+    Plain(Vec<Vec<u8>>),
+    /// RESTORE a key with the payload of another.
+    Restore(Vec<u8>, Vec<u8>),
+}
+
+/// A random command that this server knows; `now` is its clock, Unix ms.
+pub(crate) fn command(random: &mut Random, kind: ServerKind, now: i64) -> Command {
+    loop {
+        let (who, template) = random.pick(TEMPLATES);
+        if who.has(kind) {
+            return fill(template, random, now);
+        }
+    }
+}
+
+fn fill(template: &str, random: &mut Random, now: i64) -> Command {
+    let text = choose(template, random);
+    let mut args = Vec::new();
+    for word in text.split(' ').filter(|word| !word.is_empty()) {
+        match word.strip_prefix('<').and_then(|w| w.strip_suffix('>')) {
+            Some(hole) => args.push(value(hole, random, now)),
+            None => args.push(word.replace('\u{20}', " ").into_bytes()),
+        }
+    }
+    if args.first().is_some_and(|name| name == b"!RESTORE") {
+        let [_, from, to] = <[Vec<u8>; 3]>::try_from(args).expect("three words");
+        return Command::Restore(from, to);
+    }
+    Command::Plain(args)
+}
+
+/// Takes one of each `[a|b]`, and repeats each `{x}*`.
+fn choose(template: &str, random: &mut Random) -> String {
+    let mut out = String::new();
+    let mut rest = template;
+    while let Some(at) = rest.find(['[', '{']) {
+        let (before, from) = rest.split_at(at);
+        out.push_str(before);
+        let choice = from.starts_with('[');
+        // An interval of lexicographic ranges, as `[a`, is no choice.
+        let end = match choice {
+            true => from.find(']').filter(|_| from.contains('|')),
+            false => from.find("}*"),
+        };
+        let Some(end) = end else {
+            out.push_str(&from[..1]);
+            rest = &from[1..];
+            continue;
+        };
+        let inside = &from[1..end];
+        match choice {
+            true => {
+                let options: Vec<_> = inside.split('|').collect();
+                out.push_str(random.pick(&options));
+                rest = &from[end + 1..];
+            }
+            false => {
+                for _ in 0..=random.below(4) {
+                    out.push_str(inside);
+                    out.push(' ');
+                }
+                rest = &from[end + 2..];
+            }
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+fn value(hole: &str, random: &mut Random, now: i64) -> Vec<u8> {
+    let key = |prefix: &str, random: &mut Random| {
+        // Now and then a key of another type.
+        let prefix = match random.chance(4) {
+            true => *random.pick(&["s", "l", "e", "z", "h", "x", "p"]),
+            false => prefix,
+        };
+        format!("{prefix}{}", random.below(5)).into_bytes()
+    };
+    let text = |text: &str| text.as_bytes().to_vec();
+    match hole {
+        "S" => key("s", random),
+        "L" => key("l", random),
+        "E" => key("e", random),
+        "Z" => key("z", random),
+        "A" => format!("a{}", random.below(3)).into_bytes(),
+        "H" => key("h", random),
+        "X" => key("x", random),
+        "P" => key("p", random),
+        "G" => key("g", random),
+        "K" => {
+            let prefix = *random.pick(&["s", "l", "e", "z", "h", "x", "p", "g"]);
+            key(prefix, random)
+        }
+        "v" => match random.chance(3) {
+            true => b"long".repeat(random.below(3000)),
+            false => random.pick(VALUES).to_vec(),
+        },
+        "n" => text(random.pick(INTEGERS)),
+        "f" => match random.chance(30) {
+            true => format!("{}", f64::from(random.below(1_000_000) as u32) / 1000.0).into_bytes(),
+            false => text(random.pick(DOUBLES)),
+        },
+        "i" => text(random.pick(INDEXES)),
+        "o" => text(random.pick(&["0", "1", "3", "10", "100", "5000", "-1"])),
+        "b" => text(random.pick(&["0", "1", "7", "8", "1000", "100000", "-1", "4294967296"])),
+        "m" => match random.chance(30) {
+            true => format!("m{}", random.below(200)).into_bytes(),
+            false => text(random.pick(FIELDS)),
+        },
+        "t" => text(random.pick(&["100", "1", "0", "-1", "100000", "x"])),
+        "T" => text(random.pick(&["100000", "20", "0", "-5", "100000000"])),
+        "U" => {
+            let away = random.pick(&[-1_000_000, 15, 1_000_000, 100_000_000]);
+            (now + away).to_string().into_bytes()
+        }
+        // Fields never pass between checkpoints: Valkey's digest would change with the clock alone.
+        "F" => {
+            let away = random.pick(&[-1_000_000, 1_000_000, 100_000_000]);
+            (now + away).to_string().into_bytes()
+        }
+        "d" => text(random.pick(&["0", "1", "2", "99"])),
+        "x" => format!("{}", random.below(360) as f64 - 180.0 + 0.123).into_bytes(),
+        "y" => format!("{}", random.below(170) as f64 - 85.0 + 0.456).into_bytes(),
+        "id" => match random.below(4) {
+            0 => text("0-1"),
+            1 => format!("{}-{}", random.below(30), random.below(3)).into_bytes(),
+            2 => format!("{}-0", now - random.below(50) as i64).into_bytes(),
+            _ => format!("{}", random.below(50)).into_bytes(),
+        },
+        "c" => text(random.pick(&["alice", "bob"])),
+        "g" => text(random.pick(&["g1", "g2"])),
+        other => panic!("hole {other}"),
+    }
+}
