@@ -12,7 +12,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use redkit::aof::resp::{self, Item};
 use redkit::keyspace::{Keyspace, Rules, digest};
-use redkit::replay::Player;
+use redkit::replay::{Player, play};
 use support::loader::{command, each_server};
 use support::server::{Server, ServerKind};
 
@@ -152,19 +152,22 @@ fn played(log: &[u8], kind: ServerKind) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let now = i64::try_from(now.as_millis()).unwrap();
     let rules = Rules::new(kind.id().parse().unwrap(), Some(now));
-    let mut player = Player::new(Keyspace::new(rules, 1), 4 << 30);
-    player.begin_file();
-    let mut rest = log;
-    while !rest.is_empty() {
-        let at = (log.len() - rest.len()) as u64;
-        let (after, item) = resp::item(rest).unwrap();
-        let Item::Command(command) = item else {
-            panic!("a command at {at}")
-        };
-        player.play(at, &command).unwrap();
-        rest = after;
-    }
-    let (keyspace, _) = player.finish();
+    let mut keyspace = Keyspace::new(rules, 1);
+    let played = |player: &mut Player<'_, '_>| {
+        player.begin_file();
+        let mut rest = log;
+        while !rest.is_empty() {
+            let at = (log.len() - rest.len()) as u64;
+            let (after, item) = resp::item(rest).unwrap();
+            let Item::Command(command) = item else {
+                panic!("a command at {at}")
+            };
+            let args: Vec<&[u8]> = command.args().collect();
+            player.play(at, &args).unwrap();
+            rest = after;
+        }
+    };
+    play(&mut keyspace, 1, 4 << 30, played);
     digest::of_keyspace(&keyspace).unwrap().digest.to_string()
 }
 
