@@ -148,12 +148,12 @@ impl Random {
 }
 
 /// What is played here of a log.
-fn played(log: &[u8], kind: ServerKind) -> String {
+fn played<'d>(log: &'d [u8], kind: ServerKind) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let now = i64::try_from(now.as_millis()).unwrap();
     let rules = Rules::new(kind.id().parse().unwrap(), Some(now));
     let mut keyspace = Keyspace::new(rules, 1);
-    let played = |player: &mut Player<'_, '_>| {
+    let played = |player: &mut Player<'_, 'd>| {
         player.begin_file();
         let mut rest = log;
         while !rest.is_empty() {
@@ -162,7 +162,7 @@ fn played(log: &[u8], kind: ServerKind) -> String {
             let Item::Command(command) = item else {
                 panic!("a command at {at}")
             };
-            let args: Vec<&[u8]> = command.args().collect();
+            let args: Vec<&'d [u8]> = command.args().collect();
             player.play(at, &args).unwrap();
             rest = after;
         }
