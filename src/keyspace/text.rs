@@ -228,7 +228,7 @@ mod tests {
                 }
                 expected.resize(expected.len() + more, 0);
                 text.pad_to(expected.len());
-                text.pad_to(1);
+                text.pad_to(expected.len().min(1));
                 if let Some(last) = text.as_mut_bytes().last_mut() {
                     *last = 7;
                     *expected.last_mut().unwrap() = 7;

@@ -126,18 +126,27 @@ fn key_first(cx: &Context<'_>) -> bool {
     !cx.rules.since((7, 2), (0, 0))
 }
 
+/// Whether an end from behind is before a start from behind.
+fn turned(start: i64, end: i64) -> bool {
+    start < 0 && end < 0 && start > end
+}
+
 fn bitcount(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let ([key], words) = args.first()?;
     if key_first(cx) && cx.string(key)?.is_none() {
         return Ok(Reply::Int(0));
     }
+    // Redis 7.0 finds that there is nothing between them before it looks at the unit.
+    if let [start, end, _] = words.slice()
+        && key_first(cx)
+        && cx.rules.since((7, 0), (0, 0))
+        && turned(integer(start)?, integer(end)?)
+    {
+        return Ok(Reply::Int(0));
+    }
     let stretch = Stretch::parse(cx, words, cx.rules.since(NEVER, (8, 0)))?;
     let bytes = cx.string(key)?.map_or(&[] as &[u8], Text::as_bytes);
-    if let Some(end) = stretch.end
-        && stretch.start < 0
-        && end < 0
-        && stretch.start > end
-    {
+    if stretch.end.is_some_and(|end| turned(stretch.start, end)) {
         return Ok(Reply::Int(0));
     }
     let Some((first, last)) = stretch.within(bytes) else {

@@ -42,31 +42,31 @@ fn behind(cx: &Context<'_>) -> Behind {
     }
 }
 
-/// Changes the HyperLogLog at a key, which is made where there is none.
+/// Changes the HyperLogLog at a key, which is made where there is none: `change` is
+/// told.
 fn change<T>(
     cx: &mut Context<'_>,
     key: &[u8],
-    change: impl FnOnce(&mut HyperLogLog) -> T,
+    change: impl FnOnce(&mut HyperLogLog, bool) -> T,
 ) -> Result<T, Rejection> {
     let there = at_key(cx, key)?.is_some();
     let (longest, behind) = (cx.rules.hll_sparse, behind(cx));
     if !there {
         let mut new = HyperLogLog::new(longest, behind);
-        let result = change(&mut new);
+        let result = change(&mut new, true);
         cx.put(key, Value::String(Text::from(new.into_bytes())), None);
         return Ok(result);
     }
     let text = cx.string_or_new(key)?;
     let mut changed = HyperLogLog::over(std::mem::take(text).into_vec(), longest, behind);
-    let result = change(&mut changed);
+    let result = change(&mut changed, false);
     *text = Text::from(changed.into_bytes());
     Ok(result)
 }
 
 fn pfadd(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let ([key], elements) = args.first()?;
-    let new = !cx.exists(key);
-    let changed = change(cx, key, |hll| {
+    let changed = change(cx, key, |hll, new| {
         let mut changed = new;
         for element in elements.iter() {
             changed |= hll.add(element)?;
@@ -110,7 +110,7 @@ fn pfmerge(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
             all.merge(bytes)?;
         }
     }
-    change(cx, key, |hll| {
+    change(cx, key, |hll, _| {
         if dense {
             hll.make_dense()?;
         }
@@ -126,10 +126,12 @@ fn pfmerge(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 
 fn pfdebug(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let ([word, key], _) = args.first()?;
-    if is(word, "simd") && cx.rules.since((8, 0), (9, 0)) {
-        return match is(key, "on") || is(key, "off") {
-            true => Ok(Reply::OK),
-            false => Err(Rejection::error("ERR Argument must be ON or OFF")),
+    // Whether the processor is used well; it changes no result.
+    if is(word, "simd") && cx.rules.since((8, 0), (8, 1)) {
+        return match (is(key, "on"), is(key, "off")) {
+            (true, _) => Ok(Reply::Status("enabled")),
+            (_, true) => Ok(Reply::Status("disabled")),
+            _ => Err(Rejection::error("ERR Argument must be ON or OFF")),
         };
     }
     let Some(bytes) = at_key(cx, key)? else {
@@ -159,7 +161,7 @@ fn pfdebug(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
         return Err(Rejection::error(text));
     }
     if !dense {
-        change(cx, key, HyperLogLog::make_dense)??;
+        change(cx, key, |hll, _| hll.make_dense())??;
     }
     if !registers {
         return Ok(Reply::Int(i64::from(!dense)));

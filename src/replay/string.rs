@@ -51,18 +51,20 @@ fn set(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let options = Options::of_set(words, cx.rules)?;
     let when = options.ttl.when(cx, "set")?;
     let mut old = Reply::Nil;
-    let mut found = cx.value(key).is_some();
-    if options.get || options.if_equal.is_some() {
-        let text = cx.string(key)?;
-        if options.get && cx.wants_reply {
-            old = Reply::bulk(text.map(Text::as_bytes));
+    if options.looks() {
+        let mut found = cx.exists(key);
+        if options.get || options.if_equal.is_some() {
+            let text = cx.string(key)?;
+            if options.get && cx.wants_reply {
+                old = Reply::bulk(text.map(Text::as_bytes));
+            }
+            if let Some(equal) = options.if_equal {
+                found = text.is_some_and(|text| text.as_bytes() == equal);
+            }
         }
-        if let Some(equal) = options.if_equal {
-            found = text.is_some_and(|text| text.as_bytes() == equal);
+        if found && options.if_missing || !found && options.needs_one() {
+            return Ok(old);
         }
-    }
-    if found && options.if_missing || !found && options.needs_one() {
-        return Ok(old);
     }
     store(cx, key, value, when);
     Ok(if options.get { old } else { Reply::OK })

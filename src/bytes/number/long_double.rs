@@ -396,9 +396,8 @@ impl Big {
 
     /// To the left.
     fn shift(&mut self, by: usize) {
-        if by % 64 > 0 {
-            self.multiply_add(1 << (by % 64), 0);
-        }
+        // By one where no bits are left over.
+        self.multiply_add(1 << (by % 64), 0);
         if !self.0.is_empty() {
             self.0.splice(0..0, std::iter::repeat_n(0, by / 64));
         }

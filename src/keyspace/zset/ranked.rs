@@ -8,8 +8,9 @@ use crate::keyspace::table::{Keyed, Table};
 use crate::keyspace::text::Text;
 use crate::keyspace::zset::Change;
 
-/// Most members of a chunk.
-const CHUNK: usize = 512;
+/// Most members of a chunk. More would be moved with each change, fewer make more chunks, which are
+/// moved with each that is put between them.
+const CHUNK: usize = 256;
 /// A chunk with fewer is joined with its neighbour, where both are small.
 const SMALL: usize = CHUNK / 8;
 /// Chunks of a block.
@@ -87,12 +88,15 @@ impl Ranked {
         if old == score {
             return Change::None;
         }
-        self.take(old, member);
         if let Some(found) = self.table.at_mut(place) {
             found.score = score;
         }
-        let (chunk, at) = self.lower(score, member);
-        self.put(chunk, at, score, place);
+        let (chunk, at) = self.lower(old, member);
+        if !self.shift(chunk, at, score, member) {
+            self.take(chunk, at);
+            let (chunk, at) = self.lower(score, member);
+            self.put(chunk, at, score, place);
+        }
         Change::Score
     }
 
@@ -100,7 +104,8 @@ impl Ranked {
         let Some(found) = self.table.get(member) else {
             return false;
         };
-        self.take(found.score, member);
+        let (chunk, at) = self.lower(found.score, member);
+        self.take(chunk, at);
         self.forget(member);
         true
     }
@@ -255,6 +260,11 @@ impl Ranked {
         let Some(found) = self.chunks.get(chunk) else {
             return (0, 0);
         };
+        (chunk, self.lower_in(found, score, member))
+    }
+
+    /// The same within its chunk.
+    fn lower_in(&self, found: &Chunk, score: f64, member: &[u8]) -> usize {
         let mut at = found.scores.partition_point(|other| *other < score);
         if found.scores.get(at) == Some(&score) {
             let same = found.scores.get(at..).unwrap_or_default();
@@ -262,7 +272,7 @@ impl Ranked {
             let places = found.places.get(at..at + same).unwrap_or_default();
             at += places.partition_point(|place| self.name(*place) < member);
         }
-        (chunk, at)
+        at
     }
 
     /// Puts a place into the order.
@@ -307,9 +317,33 @@ impl Ranked {
         self.blocks[chunk / BLOCK] += 1;
     }
 
+    /// Moves a member within its chunk, where it stays in it with another score.
+    fn shift(&mut self, chunk: usize, at: usize, score: f64, member: &[u8]) -> bool {
+        let Some(found) = self.chunks.get(chunk) else {
+            return false;
+        };
+        let ends = found.scores.first().zip(found.scores.last());
+        if !ends.is_some_and(|(first, last)| *first < score && score < *last) {
+            return false;
+        }
+        let to = self.lower_in(found, score, member);
+        let found = &mut self.chunks[chunk];
+        let to = if to > at {
+            found.scores[at..to].rotate_left(1);
+            found.places[at..to].rotate_left(1);
+            to - 1
+        } else {
+            found.scores[to..=at].rotate_right(1);
+            found.places[to..=at].rotate_right(1);
+            to
+        };
+        found.scores[to] = score;
+        self.firsts[chunk] = found.scores[0];
+        true
+    }
+
     /// Takes a member out of the order.
-    fn take(&mut self, score: f64, member: &[u8]) {
-        let (chunk, at) = self.lower(score, member);
+    fn take(&mut self, chunk: usize, at: usize) {
         let Some(found) = self.chunks.get_mut(chunk) else {
             return;
         };

@@ -94,7 +94,8 @@ fn parse(cx: &Context<'_>, words: Args<'_>) -> Result<(Vec<Step>, Option<u64>), 
         }
         let reads = is(word, "get") && left >= 2;
         let sets = is(word, "set") && left >= 3;
-        if !reads && !sets && !(is(word, "incrby") && left >= 3) {
+        let adds = is(word, "incrby") && left >= 3;
+        if !(reads || sets || adds) {
             return Err(Rejection::syntax());
         }
         let kind = Kind::parse(words.at(at + 1)?)?;

@@ -51,7 +51,8 @@ impl<'a> Options<'a> {
         while let Some(&word) = words.get(at) {
             let conditional = options.if_equal.is_some();
             let six = !rules.since((7, 0), (0, 0));
-            if is(word, "nx") && !options.if_there && !conditional && !(six && options.get) {
+            let no_missing = options.if_there || conditional || (six && options.get);
+            if is(word, "nx") && !no_missing {
                 options.if_missing = true;
             } else if is(word, "xx") && !options.if_missing && !conditional {
                 options.if_there = true;
@@ -101,6 +102,11 @@ impl<'a> Options<'a> {
             at += 1;
         }
         Ok(options)
+    }
+
+    /// Whether it matters what is there.
+    pub(super) fn looks(&self) -> bool {
+        self.get || self.if_missing || self.needs_one()
     }
 
     /// Whether it does nothing where it finds nothing.

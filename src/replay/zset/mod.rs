@@ -8,7 +8,7 @@ mod range;
 mod read;
 
 use crate::bytes::number::{ScoreText, integer_score, parse_double, write_double};
-use crate::keyspace::Rules;
+use crate::keyspace::{NEVER, Rules};
 use crate::replay::reply::{Rejection, Reply};
 use crate::replay::table::Row;
 
@@ -56,21 +56,14 @@ pub(super) const TABLE: &[Row] = &[
 /// Reads a double of an argument. Valkey 9 takes no hexadecimal.
 #[inline]
 pub(super) fn double(text: &[u8], rules: &Rules) -> Result<f64, Rejection> {
-    match parse_double(text) {
-        Some(value) if !value.is_nan() && !(is_hexadecimal(text) && refuses_hexadecimal(rules)) => {
-            Ok(value)
-        }
-        _ => Err(Rejection::not_a_float()),
-    }
+    let refused = is_hexadecimal(text) && rules.since(NEVER, (9, 0));
+    let value = parse_double(text).filter(|value| !value.is_nan() && !refused);
+    value.ok_or_else(Rejection::not_a_float)
 }
 
 fn is_hexadecimal(text: &[u8]) -> bool {
     let unsigned = text.strip_prefix(b"-").or(text.strip_prefix(b"+"));
     matches!(unsigned.unwrap_or(text), [b'0', b'x' | b'X', ..])
-}
-
-fn refuses_hexadecimal(rules: &Rules) -> bool {
-    rules.since(crate::keyspace::NEVER, (9, 0))
 }
 
 /// A score as it stands in an answer.

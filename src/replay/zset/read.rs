@@ -132,9 +132,7 @@ pub(super) fn zrandmember(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 /// All members at once, which is one of the ways that a server may choose.
 pub(super) fn zscan(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let ([key, cursor], mut rest) = args.first()?;
-    let number = std::str::from_utf8(cursor).ok();
-    let number = number.filter(|_| cursor.iter().all(u8::is_ascii_digit));
-    if number.is_none_or(|number| number.parse::<u64>().is_err()) {
+    if !is_cursor(cursor, cx.rules) {
         return Err(Rejection::error("ERR invalid cursor"));
     }
     let (mut pattern, mut scores) = (None, true);
@@ -171,11 +169,32 @@ pub(super) fn zscan(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     ]))
 }
 
+/// A cursor is what C reads as a number, with a sign or without; since Redis 7.2 not `-1`, though
+/// `-01` and with space in front, and before also nothing at all.
+fn is_cursor(text: &[u8], rules: &Rules) -> bool {
+    let since_7_2 = rules.since((7, 2), (0, 0));
+    if text.is_empty() {
+        return !since_7_2;
+    }
+    if since_7_2 && integer(text).is_ok_and(|number| number < 0) {
+        return false;
+    }
+    let space = |byte: &u8| matches!(byte, b' ' | b'\t'..=b'\r');
+    let start = text.iter().take_while(|byte| since_7_2 && space(byte));
+    let text = text.get(start.count()..).unwrap_or_default();
+    let unsigned = text.strip_prefix(b"-").or(text.strip_prefix(b"+"));
+    let digits = unsigned.unwrap_or(text);
+    let number = std::str::from_utf8(digits).ok();
+    let number = number.filter(|_| digits.iter().all(u8::is_ascii_digit));
+    number.is_some_and(|number| number.parse::<u64>().is_ok())
+}
+
 /// A score as it is scanned: of a packed set as that has it, of a table always in 17 digits.
 fn scanned(score: f64, packed: bool, rules: &Rules) -> Reply {
     let mut text = Vec::new();
     let style = if packed { rules.scores } else { ScoreText::G17 };
-    match integer_score(score).filter(|n| packed && (*n != 0 || score.is_sign_positive())) {
+    let integers = packed && rules.since((7, 0), (0, 0));
+    match integer_score(score).filter(|n| integers && (*n != 0 || score.is_sign_positive())) {
         Some(n) => text.extend_from_slice(itoa::Buffer::new().format(n).as_bytes()),
         None => write_double(&mut text, score, style),
     }
