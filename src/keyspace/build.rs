@@ -97,6 +97,18 @@ struct Builder<'a> {
 }
 
 impl Builder<'_> {
+    /// A hash to be filled: what may hold expiries begins with room for them.
+    fn empty_hash(&self) -> Hash {
+        let mut hash = Hash::new();
+        if matches!(
+            self.of,
+            RdbType::HashExpiry | RdbType::HashExpiryRc | RdbType::HashValkey
+        ) {
+            hash.allow_expiry(self.rules);
+        }
+        hash
+    }
+
     /// A set to be filled, in the form with which a server begins.
     fn empty_set(&self, count: Option<u64>) -> Set {
         let count = count.map_or(0, |count| usize::try_from(count).unwrap_or(usize::MAX));
@@ -127,7 +139,7 @@ impl ValueVisitor for Builder<'_> {
                 });
                 None
             }
-            DataType::Hash => Some(Value::Hash(Hash::new())),
+            DataType::Hash => Some(Value::Hash(self.empty_hash())),
             _ => None,
         };
         Ok(())

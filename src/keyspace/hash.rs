@@ -172,7 +172,7 @@ impl Hash {
         let many = rules.since((7, 2), (0, 0)) && strings.len() / 2 > rules.hash_entries;
         let long = strings.iter().any(|text| text.len() > rules.packed_string);
         if many || long || !pack.fits(strings.iter().map(|text| text.len()).sum()) {
-            self.to_table();
+            self.become_table();
         }
     }
 
@@ -183,7 +183,7 @@ impl Hash {
         let long = name.len() > rules.packed_string || value.len() > rules.packed_string;
         let long = long && rules.since((7, 0), (0, 0));
         if long {
-            self.to_table();
+            self.become_table();
         }
         let (field, text) = (Element::Bytes(name), Element::Bytes(value));
         match &mut self.0 {
@@ -233,7 +233,7 @@ impl Hash {
             self.allow_expiry(rules);
         }
         if name.len() > rules.packed_string || value.len() > rules.packed_string {
-            self.to_table();
+            self.become_table();
         }
         let new = self.set(name, value, OldExpiry::Dropped, rules);
         if expires_at.is_some() {
@@ -248,7 +248,7 @@ impl Hash {
             return;
         };
         if rules.is_valkey() {
-            self.to_table();
+            self.become_table();
             return;
         }
         let entries = pairs.entries().enumerate();
@@ -362,13 +362,13 @@ impl Hash {
     #[inline]
     fn spill(&mut self, rules: &Rules) {
         if self.len() > rules.hash_entries {
-            self.to_table();
+            self.become_table();
         }
     }
 
     /// Becomes a table, for good.
     #[cold]
-    fn to_table(&mut self) {
+    fn become_table(&mut self) {
         if let Form::Table(_) = self.0 {
             return;
         }
@@ -530,6 +530,7 @@ mod tests {
                 let expires = like != "redis-6.2" && like != "redis-7.0";
                 match pick / 7 % 8 {
                     0..=2 => {
+                        hash.make_room(&[&name, &value], &rules);
                         let new = hash.set(&name, &value, OldExpiry::Dropped, &rules);
                         assert_eq!(new, model.insert(name, (value, None)).is_none());
                     }

@@ -252,8 +252,10 @@ impl Pack {
             bytes.reserve_exact(behind - to);
             bytes.resize(old + behind - to, 0);
         }
-        bytes.copy_within(to..old, behind);
-        bytes.truncate(old - to + behind);
+        if behind != to {
+            bytes.copy_within(to..old, behind);
+            bytes.truncate(old - to + behind);
+        }
         let mut room = bytes.get_mut(from..behind).unwrap_or_default();
         for element in elements {
             let size = Made::of(element).write(room);

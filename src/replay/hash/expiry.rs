@@ -306,20 +306,22 @@ pub(super) fn hsetex(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
         return Err(arity("hsetex"));
     }
     if rules.is_valkey() {
-        cx.hash(key)?;
+        let there = cx.hash(key)?.is_some();
+        let wanted = options
+            .key
+            .is_none_or(|key| (key == Wanted::There) == there);
+        if !wanted {
+            return Ok(Reply::Int(0));
+        }
     }
     let time = options.expiry(cx, "hsetex")?;
     let hash = cx.hash(key)?;
-    let met = match options.key {
-        Some(wanted) => (wanted == Wanted::There) == hash.is_some(),
-        None => true,
-    } && match options.fields {
-        Some(wanted) => pairs.iter().all(|[field, _]| {
+    let met = options.fields.is_none_or(|wanted| {
+        pairs.iter().all(|[field, _]| {
             let there = hash.is_some_and(|hash| live(hash, field, rules).is_some());
             (wanted == Wanted::There) == there
-        }),
-        None => true,
-    };
+        })
+    });
     if !met {
         return Ok(Reply::Int(0));
     }

@@ -1,6 +1,7 @@
 //! Where keys are: other names, copies, other databases, none.
 
 use crate::keyspace::Value;
+use crate::keyspace::module::Module;
 use crate::replay::args::{Args, integer, is};
 use crate::replay::context::Context;
 use crate::replay::reply::{Outcome, Rejection, Reply};
@@ -52,10 +53,11 @@ pub(super) fn copy(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     if cx.slot_in(db, to).is_some() && !replace {
         return Ok(Reply::Int(0));
     }
-    if let Value::Module(_) = slot.value {
-        return Err(Rejection::unplayable(
-            "whether a module's value can be copied is the module's to say",
-        ));
+    if let Value::Module(module) = &slot.value {
+        return Err(match **module {
+            Module::Vectors(_) => Rejection::error("ERR not supported for this module key"),
+            _ => Rejection::unplayable("whether its value can be copied is a module's to say"),
+        });
     }
     cx.claim(slot.value.heap() as u64)?;
     let (value, expires_at) = (slot.value.clone(), slot.expires_at());

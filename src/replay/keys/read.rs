@@ -1,8 +1,9 @@
 //! What only scripts ask.
 
 use crate::keyspace::Value;
+use crate::keyspace::module::Module;
+use crate::record::RdbType;
 use crate::record::glob::Glob;
-use crate::record::{DataType, RdbType};
 use crate::replay::args::{Args, integer, is};
 use crate::replay::context::Context;
 use crate::replay::reply::{Outcome, Rejection, Reply};
@@ -15,11 +16,14 @@ pub(super) fn exists(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 
 pub(super) fn type_of(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let [key] = args.exactly()?;
-    match cx.value(key).map(Value::data_type) {
-        None => Ok(Reply::Status("none")),
-        Some(DataType::Module) => Err(Rejection::unplayable("asks for the type of a module")),
-        Some(of) => Ok(Reply::Status(of.name())),
-    }
+    Ok(match cx.value(key) {
+        None => Reply::Status("none"),
+        Some(Value::Module(module)) => match **module {
+            Module::Vectors(_) => Reply::Status("vectorset"),
+            _ => return Err(Rejection::unplayable("asks for the type of a module")),
+        },
+        Some(value) => Reply::Status(value.data_type().name()),
+    })
 }
 
 pub(super) fn dbsize(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
@@ -93,6 +97,9 @@ pub(super) fn object(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let encoding = match value {
         Value::String(_) | Value::Module(_) => {
             return Err(Rejection::unplayable("asks how a string came to be"));
+        }
+        Value::List(_) if cx.rules.since((7, 2), (0, 0)) => {
+            return Err(Rejection::unplayable("asks how a list came to be"));
         }
         // In memory this form has a name of its own.
         Value::Hash(_) if rdb_type == RdbType::HashListpackExpiry => "listpackex",

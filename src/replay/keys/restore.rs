@@ -37,6 +37,7 @@ pub(super) fn restore(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     cx.claim(payload.len() as u64 * 8)?;
     let value =
         value(version, payload, cx.rules).ok_or_else(|| Rejection::error("ERR Bad data format"))?;
+    cx.claim(value.heap() as u64)?;
     let expires_at = match ttl {
         0 => None,
         ttl if options.absolute => Some(ttl),
