@@ -71,6 +71,7 @@ pub(crate) fn ours(reply: replay::Reply) -> Reply {
         replay::Reply::Nil => Reply::Bulk(None),
         replay::Reply::NilArray => Reply::Array(None),
         replay::Reply::Status(text) => Reply::Status(text.as_bytes().to_vec()),
+        replay::Reply::Said(text) => Reply::Status(text.into_bytes()),
         replay::Reply::Int(n) => Reply::Int(n),
         replay::Reply::Bulk(bytes) => Reply::Bulk(Some(bytes)),
         replay::Reply::Array(items) => Reply::Array(Some(items.into_iter().map(ours).collect())),
