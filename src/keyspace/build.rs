@@ -11,6 +11,7 @@ use crate::keyspace::stream;
 use crate::keyspace::text::Text;
 use crate::keyspace::value::Value;
 use crate::keyspace::zset;
+use crate::rdb::string;
 use crate::rdb::value::{Scratch, walk};
 use crate::record::{DataType, RawValue, RdbType, ValueVisitor};
 
@@ -31,6 +32,9 @@ pub fn load(raw: &RawValue<'_>, scratch: &mut Scratch, rules: &Rules) -> Result<
         let stream = stream::load(raw, scratch, rules)?;
         return Ok(Some(Value::Stream(Box::new(stream))));
     }
+    if let Some(value) = copied(raw, scratch, rules) {
+        return Ok(Some(value).filter(|value| !value.is_empty()));
+    }
     let mut builder = Builder {
         of: raw.rdb_type,
         rules,
@@ -39,6 +43,24 @@ pub fn load(raw: &RawValue<'_>, scratch: &mut Scratch, rules: &Rules) -> Result<
     };
     walk(raw, scratch, &mut builder)?;
     Ok(builder.value.filter(|value| !value.is_empty()))
+}
+
+/// A value whose packed form is taken over as it is; none where it is not in order, or has none.
+fn copied(raw: &RawValue<'_>, scratch: &mut Scratch, rules: &Rules) -> Option<Value> {
+    let strings = match raw.rdb_type {
+        RdbType::HashListpack => raw.bytes,
+        RdbType::HashListpackExpiry => raw.bytes.get(8..)?,
+        _ => return None,
+    };
+    let stored = string::stored(strings).ok()?.1;
+    let Element::Bytes(blob) = scratch.first.resolve(stored, raw.at).ok()? else {
+        return None;
+    };
+    match raw.rdb_type {
+        RdbType::HashListpack => Hash::from_pairs(blob, rules).map(Value::Hash),
+        RdbType::HashListpackExpiry => Hash::from_triples(blob, rules).map(Value::Hash),
+        _ => None,
+    }
 }
 
 /// Is told a value and builds it.
@@ -74,10 +96,9 @@ impl ValueVisitor for Builder<'_> {
             DataType::List => Some(Value::List(List::new())),
             DataType::Set => Some(Value::Set(self.empty_set(count))),
             DataType::ZSet => {
-                let packed = matches!(self.of, RdbType::ZsetZiplist | RdbType::ZsetListpack);
-                self.zset = Some(match packed {
-                    true => zset::Builder::packed(),
-                    false => zset::Builder::table(),
+                self.zset = Some(match self.of {
+                    RdbType::ZsetZiplist | RdbType::ZsetListpack => zset::Builder::packed(),
+                    _ => zset::Builder::table(),
                 });
                 None
             }

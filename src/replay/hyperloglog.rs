@@ -7,7 +7,7 @@ use crate::replay::args::{Args, is};
 use crate::replay::context::Context;
 use crate::replay::reply::{Outcome, Rejection, Reply};
 use crate::replay::table::Row;
-use registers::{Corrupt, HyperLogLog, Registers};
+use registers::{Behind, Corrupt, HyperLogLog, Registers};
 
 /// The commands of this file, sorted by name.
 pub(super) const TABLE: &[Row] = &[
@@ -35,6 +35,13 @@ fn at_key<'a>(cx: &'a Context<'_>, key: &[u8]) -> Result<Option<&'a [u8]>, Rejec
     }
 }
 
+fn behind(cx: &Context<'_>) -> Behind {
+    match cx.rules.since((7, 0), (0, 0)) {
+        true => Behind::Refused,
+        false => Behind::Ignored,
+    }
+}
+
 /// Changes the HyperLogLog at a key, which is made where there is none.
 fn change<T>(
     cx: &mut Context<'_>,
@@ -42,15 +49,15 @@ fn change<T>(
     change: impl FnOnce(&mut HyperLogLog) -> T,
 ) -> Result<T, Rejection> {
     let there = at_key(cx, key)?.is_some();
-    let longest = cx.rules.hll_sparse;
+    let (longest, behind) = (cx.rules.hll_sparse, behind(cx));
     if !there {
-        let mut new = HyperLogLog::new(longest);
+        let mut new = HyperLogLog::new(longest, behind);
         let result = change(&mut new);
         cx.put(key, Value::String(Text::from(new.into_bytes())), None);
         return Ok(result);
     }
     let text = cx.string_or_new(key)?;
-    let mut changed = HyperLogLog::over(std::mem::take(text).into_vec(), longest);
+    let mut changed = HyperLogLog::over(std::mem::take(text).into_vec(), longest, behind);
     let result = change(&mut changed);
     *text = Text::from(changed.into_bytes());
     Ok(result)
@@ -85,7 +92,7 @@ fn pfcount(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
         registers::put_count(text.as_mut_bytes(), count);
         return Ok(Reply::Int(count as i64));
     }
-    let mut all = Registers::default();
+    let mut all = Registers::new(behind(cx));
     for key in args.iter() {
         if let Some(bytes) = at_key(cx, key)? {
             all.merge(bytes)?;
@@ -96,7 +103,7 @@ fn pfcount(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 
 fn pfmerge(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let key = args.at(0)?;
-    let (mut all, mut dense) = (Registers::default(), false);
+    let (mut all, mut dense) = (Registers::new(behind(cx)), false);
     for key in args.iter() {
         if let Some(bytes) = at_key(cx, key)? {
             dense |= registers::is_dense(bytes);
@@ -157,7 +164,7 @@ fn pfdebug(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     if !registers {
         return Ok(Reply::Int(i64::from(!dense)));
     }
-    let mut all = Registers::default();
+    let mut all = Registers::new(behind(cx));
     if let Some(bytes) = at_key(cx, key)? {
         all.merge(bytes)?;
     }

@@ -202,6 +202,20 @@ impl<'d> Player<'_, 'd> {
         }
     }
 
+    /// Asks for the memory that commands of so many bytes may take, before they are played.
+    ///
+    /// # Errors
+    /// There is not so much.
+    pub fn claim(&mut self, at: u64, bytes: u64) -> Result<(), Stopped> {
+        // The shortest commands take three times their length: a key of its own for each.
+        let wanted = bytes.saturating_mul(3);
+        self.common.memory.claim(wanted).map_err(|_| Stopped {
+            at,
+            number: self.played.commands + 1,
+            why: Why::Memory(wanted),
+        })
+    }
+
     /// Commands so far, brackets and readers included.
     pub fn commands(&self) -> u64 {
         self.played.commands

@@ -7,10 +7,11 @@ use std::cmp::Ordering;
 use crate::bytes::number::parse_double;
 use crate::bytes::{Element, number};
 use crate::keyspace::list::{End, List};
-use crate::keyspace::{NEVER, Text, Value};
-use crate::record::{ValueVisitor, Walk};
+use crate::keyspace::zset::Members;
+use crate::keyspace::{NEVER, Rules, Text, Value};
 use crate::replay::args::{Args, integer, is};
 use crate::replay::context::Context;
+use crate::replay::hash::live;
 use crate::replay::reply::{Outcome, Rejection, Reply};
 use crate::replay::table::Row;
 
@@ -87,6 +88,18 @@ impl<'a> Options<'a> {
     }
 }
 
+impl Options<'_> {
+    /// Servers before 7.0 add up a LIMIT without care. Where that overflows, the number of strings
+    /// that they then believe to have, of none.
+    fn beyond(&self, len: usize, rules: &Rules) -> Option<u32> {
+        let (start, count) = self.limit.filter(|_| !rules.since((7, 0), (0, 0)))?;
+        let start = start.max(0);
+        let overflows = count > 0 && start.checked_add(count - 1).is_none();
+        let per_element = self.get.len().max(1) as u32;
+        (overflows && (start as u64) < len as u64).then(|| (count as u32).wrapping_mul(per_element))
+    }
+}
+
 /// An element and what it is ordered by.
 struct Item {
     element: Text,
@@ -108,8 +121,10 @@ impl Item {
 fn sort(cx: &mut Context<'_>, args: Args<'_>, may_store: bool) -> Outcome {
     let ([key], options) = args.first()?;
     let mut options = Options::parse(options, may_store)?;
-    if let Some(Value::ZSet(_)) = cx.value(key) {
-        prepare(cx, key);
+    // A sorted set is a table from then on, also where it was packed.
+    let rules = cx.rules;
+    if let Some(Value::ZSet(zset)) = cx.value_mut(key) {
+        zset.expect(usize::MAX, 0, rules);
     }
     let value = cx.value(key);
     // Sets have no order that they could keep.
@@ -120,6 +135,9 @@ fn sort(cx: &mut Context<'_>, args: Args<'_>, may_store: bool) -> Outcome {
     }
     let (items, (start, count)) = collect(cx, value, &options)?;
     let items = ordered(cx, items, &options)?;
+    if let Some(count) = options.beyond(items.len(), rules) {
+        return store_nothing(cx, options.store, count);
+    }
     let outcome = items.get(start..start + count).unwrap_or_default();
     match options.store {
         Some(target) => store(cx, outcome, &options.get, target),
@@ -144,6 +162,11 @@ fn collect(
         Value::ZSet(zset) => zset.len(),
         _ => return Err(Rejection::wrong_type()),
     };
+    if options.keeps_order && options.beyond(len, cx.rules).is_some() {
+        return Err(Rejection::crash(
+            "SORT with a LIMIT that goes beyond 64 bits",
+        ));
+    }
     let (start, count) = options.range(len);
     let wanted = if options.keeps_order { count } else { len };
     let strings = if wanted == len { value.heap() } else { 0 };
@@ -156,19 +179,14 @@ fn collect(
         }
         Value::List(list) => list.iter_from(start).take(count).map(Item::new).collect(),
         Value::Set(set) => set.iter().map(Item::new).collect(),
-        _ => {
-            let mut items = Members(Vec::with_capacity(len));
-            // A visitor that returns no error gets none from a value in memory.
-            let _ = value.walk(&mut items);
-            if options.keeps_order {
-                if options.descending {
-                    items.0.reverse();
-                }
-                items.0.truncate(start + count);
-                items.0.drain(..start.min(items.0.len()));
-            }
-            items.0
+        Value::ZSet(zset) if !options.keeps_order => of_members(zset.iter()),
+        Value::ZSet(zset) if options.descending => {
+            let mut items = of_members(zset.range(len - start - count, len - start));
+            items.reverse();
+            items
         }
+        Value::ZSet(zset) => of_members(zset.range(start, start + count)),
+        _ => Vec::new(),
     };
     let range = match options.keeps_order {
         true => (0, count),
@@ -177,14 +195,10 @@ fn collect(
     Ok((items, range))
 }
 
-/// Is told a sorted set and keeps its members.
-struct Members(Vec<Item>);
-
-impl ValueVisitor for Members {
-    fn member(&mut self, member: Element<'_>, _score: f64) -> crate::error::Result<()> {
-        self.0.push(Item::new(member));
-        Ok(())
-    }
+fn of_members(members: Members<'_>) -> Vec<Item> {
+    members
+        .map(|(member, _)| Item::new(Element::Bytes(member)))
+        .collect()
 }
 
 /// Puts the items in order.
@@ -272,6 +286,22 @@ fn store(cx: &mut Context<'_>, items: &[Item], get: &[&[u8]], target: &[u8]) -> 
     Ok(Reply::count(count))
 }
 
+/// What servers before 7.0 do with a LIMIT that overflows: a list without elements is stored.
+fn store_nothing(cx: &mut Context<'_>, target: Option<&[u8]>, count: u32) -> Outcome {
+    match target {
+        Some(target) if count == 0 => {
+            cx.remove(target);
+        }
+        Some(target) => cx.put(target, Value::List(List::new()), None),
+        None => {
+            return Err(Rejection::unplayable(
+                "answers with an array that has no end",
+            ));
+        }
+    }
+    Ok(Reply::Int(count.into()))
+}
+
 fn answer(cx: &Context<'_>, items: &[Item], get: &[&[u8]]) -> Outcome {
     let get: Vec<Pattern<'_>> = get.iter().map(|pattern| Pattern::new(pattern)).collect();
     let mut replies = Vec::new();
@@ -349,40 +379,12 @@ impl<'a> Pattern<'a> {
         match (cx.value(&key)?, field) {
             (Value::String(text), None) => Some(Cow::Borrowed(text)),
             (Value::Hash(hash), Some(field)) => {
-                let mut found = Field {
-                    name: field,
-                    value: None,
-                };
-                let _ = hash.walk(&mut found);
-                found.value.map(Cow::Owned)
+                live(hash, field, cx.rules).map(|(value, _)| value.to_bytes())
             }
             _ => None,
         }
     }
 }
-
-/// Is told a hash and keeps the value of one field.
-struct Field<'a> {
-    name: &'a [u8],
-    value: Option<Vec<u8>>,
-}
-
-impl ValueVisitor for Field<'_> {
-    fn field(
-        &mut self,
-        name: Element<'_>,
-        value: Element<'_>,
-        _expires_at: Option<i64>,
-    ) -> crate::error::Result<()> {
-        if name == Element::Bytes(self.name) {
-            self.value = Some(value.to_bytes().into_owned());
-        }
-        Ok(())
-    }
-}
-
-/// A sorted set is a table from then on, also where it was packed.
-fn prepare(_cx: &mut Context<'_>, _key: &[u8]) {}
 
 /// The bytes that C sees of a string.
 fn until_nul(text: &[u8]) -> &[u8] {

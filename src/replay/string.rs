@@ -2,9 +2,11 @@
 
 mod lcs;
 mod options;
+#[cfg(test)]
+mod tests;
 
 use crate::bytes::number::LongDouble;
-use crate::keyspace::{Text, Value};
+use crate::keyspace::{NEVER, Text, Value};
 use crate::replay::args::{Args, integer};
 use crate::replay::context::Context;
 use crate::replay::reply::{Outcome, Rejection, Reply};
@@ -133,6 +135,9 @@ fn getdel(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 fn getex(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let ([key], words) = args.first()?;
     let ttl = Options::of_getex(words)?;
+    if cx.rules.since(NEVER, (9, 1)) {
+        ttl.when(cx, "getex")?;
+    }
     let reply = old(cx, key)?;
     if !cx.exists(key) {
         return Ok(reply);

@@ -23,7 +23,7 @@ use crate::task::{InputPath, Run};
 use load::load;
 
 /// Bytes between two words on how far a log is played.
-const TELL_EVERY: u64 = 8 << 20;
+const TELL_EVERY: u64 = 1 << 20;
 /// Databases that a server has unless it is told otherwise.
 const DATABASES: u32 = 16;
 
@@ -359,6 +359,9 @@ impl Session<'_, '_> {
         while !rest.is_empty() {
             let at = (data.len() - rest.len()) as u64;
             if at >= told + TELL_EVERY {
+                if let Err(stopped) = player.claim(at, at - told) {
+                    self.stopped(index, &stopped)?;
+                }
                 told = at;
                 behind.reach(at);
                 self.run.progress.at(self.done + at);

@@ -223,41 +223,65 @@ impl ZSet {
         (from, to.max(from))
     }
 
-    /// The ranks of the members in a range by their bytes: the first, and the one behind the last.
+    /// The ranks of the members in a range by their bytes, less the first `skip` of them: the first,
+    /// and the one behind the last.
     ///
     /// Where scores differ, such a range has no meaning; a server then takes what it comes to, which
-    /// for a table depends on chance.
-    pub fn lex_range(&self, min: Bound<Lex<'_>>, max: Bound<Lex<'_>>) -> (usize, usize) {
+    /// for a table depends on chance. In a packed set it looks for the first in the range, passes
+    /// over so many, and goes on as long as it is in the range.
+    pub fn lex_range(
+        &self,
+        min: Bound<Lex<'_>>,
+        max: Bound<Lex<'_>>,
+        skip: usize,
+    ) -> (usize, usize) {
         if !self.reaches(min, max) {
             return (0, 0);
         }
         match &self.0 {
             Form::Packed(packed) => {
                 let members = || packed.iter().map(|entry| entry.member);
-                let from = members().take_while(|m| !min.allows_from(m)).count();
+                let mut from = members().take_while(|m| !min.allows_from(m)).count();
+                let first = members().nth(from);
+                if !first.is_some_and(|first| max.allows_to(first)) {
+                    return (0, 0);
+                }
+                from = (from + skip).min(packed.len());
                 let rest = members().skip(from).take_while(|m| max.allows_to(m));
                 (from, from + rest.count())
             }
             Form::Table(table) => {
                 let from = table.partition(|member, _| !min.allows_from(member));
                 let to = table.partition(|member, _| max.allows_to(member));
+                let from = (from.saturating_add(skip)).min(to.max(from));
                 (from, to.max(from))
             }
         }
     }
 
-    /// The same from the high end, where scores differ: a server begins with the last in the range.
-    pub fn lex_range_back(&self, min: Bound<Lex<'_>>, max: Bound<Lex<'_>>) -> (usize, usize) {
+    /// The same from the high end: with `skip` the last are left out.
+    pub fn lex_range_back(
+        &self,
+        min: Bound<Lex<'_>>,
+        max: Bound<Lex<'_>>,
+        skip: usize,
+    ) -> (usize, usize) {
         let Form::Packed(packed) = &self.0 else {
-            return self.lex_range(min, max);
+            let (from, to) = self.lex_range(min, max, 0);
+            return (from, to.saturating_sub(skip).max(from));
         };
         if !self.reaches(min, max) {
             return (0, 0);
         }
         let members = || packed.iter().rev().map(|entry| entry.member);
-        let above = members().take_while(|m| !max.allows_to(m)).count();
+        let mut above = members().take_while(|m| !max.allows_to(m)).count();
+        let last = members().nth(above);
+        if !last.is_some_and(|last| min.allows_from(last)) {
+            return (0, 0);
+        }
+        above = (above + skip).min(packed.len());
         let within = members().skip(above).take_while(|m| min.allows_from(m));
-        let to = self.len() - above;
+        let to = packed.len() - above;
         (to - within.count(), to)
     }
 

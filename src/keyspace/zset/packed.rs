@@ -42,47 +42,71 @@ impl Packed {
         count.map_or(0, |count| u32::from_le_bytes(*count) as usize)
     }
 
-    #[inline]
+    /// A member, which is looked for without a look at scores.
     pub(super) fn find(&self, member: &[u8]) -> Option<Entry<'_>> {
-        self.iter().find(|entry| entry.member == member)
+        let bytes = &*self.0;
+        let last = member.last();
+        let mut start = HEADER;
+        while start < bytes.len() {
+            let (name, len) = read_length(bytes, start)?;
+            let behind = name + len;
+            let score = bytes.get(behind..)?;
+            let body = behind + size(score)?;
+            let end = body + back_length_size(body - start);
+            // Names are often of one length and begin alike.
+            if len == member.len()
+                && (last.is_none() || bytes.get(behind - 1) == last)
+                && bytes.get(name..behind) == Some(member)
+            {
+                let (score, _) = decode(score)?;
+                let member = bytes.get(name..behind)?;
+                return Some(Entry {
+                    member,
+                    score,
+                    start,
+                    end,
+                });
+            }
+            start = end;
+        }
+        None
     }
 
     /// Gives a member a score.
     pub(super) fn insert(&mut self, member: &[u8], score: f64) -> Change {
-        let (mut before, mut old) = (None, None);
-        for entry in self.iter() {
-            if before.is_none() && order(entry.score, entry.member, score, member).is_gt() {
-                before = Some(entry.start);
-                if old.is_some() {
-                    break;
-                }
-            }
-            if old.is_none() && entry.member == member {
-                if entry.score == score {
-                    return Change::None;
-                }
-                old = Some((entry.start, entry.end));
-                if before.is_some() {
-                    break;
-                }
-            }
-        }
-        let mut at = before.unwrap_or(self.0.len());
-        if let Some((start, end)) = old {
-            if at >= end {
-                at -= end - start;
-            }
-            self.0.copy_within(end.., start);
-            self.0.truncate(self.0.len() - (end - start));
-        } else {
+        let Some(old) = self.find(member) else {
+            let at = self.place(HEADER, member, score);
             self.count(|count| count + 1);
+            self.put(at.max(HEADER), member, score);
+            return Change::New;
+        };
+        if old.score == score {
+            return Change::None;
         }
-        self.put(at.max(HEADER), member, score);
-        if old.is_none() {
-            Change::New
+        let (start, end) = (old.start, old.end);
+        let at = if old.score < score {
+            self.place(end, member, score) - (end - start)
         } else {
-            Change::Score
+            self.place(HEADER, member, score)
+        };
+        self.0.copy_within(end.., start);
+        self.0.truncate(self.0.len() - (end - start));
+        self.put(at, member, score);
+        Change::Score
+    }
+
+    /// Where a member with this score belongs, at an entry's start `from` or behind it.
+    fn place(&self, from: usize, member: &[u8], score: f64) -> usize {
+        let mut entries = self.iter();
+        entries.front = from;
+        let greater = |entry: &Entry<'_>| order(entry.score, entry.member, score, member).is_gt();
+        // Many are added at the end.
+        match entries.clone().next_back() {
+            Some(last) if greater(&last) => {}
+            _ => return self.0.len(),
         }
+        let found = entries.find(greater);
+        found.map_or(self.0.len(), |entry| entry.start)
     }
 
     /// Puts a member behind all others, in whatever order.
@@ -230,30 +254,37 @@ impl DoubleEndedIterator for Entries<'_> {
 
 #[inline]
 fn read(bytes: &[u8], start: usize) -> Option<Entry<'_>> {
-    let mut at = start;
-    let first = *bytes.get(at)?;
-    at += 1;
-    let mut len = usize::from(first & 0x7f);
-    let mut more = first & 0x80 != 0;
-    let mut shift = 7;
-    while more {
-        let byte = *bytes.get(at)?;
-        at += 1;
-        len |= usize::from(byte & 0x7f) << shift;
-        shift += 7;
-        more = byte & 0x80 != 0;
-    }
-    let member = bytes.get(at..at + len)?;
-    at += len;
-    let (score, size) = decode(bytes.get(at..)?)?;
-    at += size;
-    let end = at + back_length(at - start).1;
+    let (name, len) = read_length(bytes, start)?;
+    let behind = name + len;
+    let member = bytes.get(name..behind)?;
+    let (score, size) = decode(bytes.get(behind..)?)?;
+    let body = behind + size;
+    let end = body + back_length_size(body - start);
     Some(Entry {
         member,
         score,
         start,
         end,
     })
+}
+
+/// Where the name of the entry at `start` begins, and its length.
+#[inline]
+fn read_length(bytes: &[u8], start: usize) -> Option<(usize, usize)> {
+    let first = *bytes.get(start)?;
+    if first < 0x80 {
+        return Some((start + 1, usize::from(first)));
+    }
+    let (mut at, mut len, mut shift) = (start, 0, 0);
+    loop {
+        let byte = *bytes.get(at)?;
+        at += 1;
+        len |= usize::from(byte & 0x7f) << shift;
+        shift += 7;
+        if byte & 0x80 == 0 {
+            return Some((at, len));
+        }
+    }
 }
 
 /// A length in front, low bits first.
@@ -271,13 +302,22 @@ fn length(len: usize) -> ([u8; 10], usize) {
     }
 }
 
+/// Bytes of a size behind.
+#[inline]
+fn back_length_size(size: usize) -> usize {
+    if size < 0x80 {
+        return 1;
+    }
+    (usize::BITS - size.leading_zeros()).div_ceil(7) as usize
+}
+
 /// A size behind, low bits last.
 #[inline]
 fn back_length(size: usize) -> ([u8; 10], usize) {
     if size < 0x80 {
         return ([size as u8, 0, 0, 0, 0, 0, 0, 0, 0, 0], 1);
     }
-    let width = (usize::BITS - size.leading_zeros()).div_ceil(7) as usize;
+    let width = back_length_size(size);
     let mut bytes = [0; 10];
     for (n, byte) in bytes.iter_mut().take(width).enumerate() {
         let group = (size >> (7 * (width - 1 - n))) as u8 & 0x7f;
@@ -311,6 +351,17 @@ fn encode(score: f64) -> ([u8; 9], usize) {
     bytes[0] = DOUBLE;
     bytes[1..].copy_from_slice(&score.to_le_bytes());
     (bytes, 9)
+}
+
+/// Bytes of the score that begins here.
+#[inline]
+fn size(score: &[u8]) -> Option<usize> {
+    Some(match *score.first()? {
+        0..INT => 1,
+        SINGLE => 5,
+        DOUBLE => 9,
+        tag => 1 + usize::from(tag - INT),
+    })
 }
 
 #[inline]

@@ -148,7 +148,7 @@ impl Ranked {
         self.chunks.drain(begin..end);
         self.firsts.drain(begin..end);
         self.counts.drain(begin..end);
-        for near in [begin, begin.saturating_sub(1)] {
+        for near in [first, begin.saturating_sub(1), begin] {
             self.note(near);
         }
         self.sum(first.saturating_sub(1));

@@ -119,6 +119,9 @@ fn run(cx: &mut Context<'_>, args: Args<'_>, kind: Kind) -> Outcome {
             None => Ok(Reply::Array(Vec::new())),
         };
     };
+    if asked.store.is_none() && !cx.wants_reply {
+        return Ok(Reply::Nil);
+    }
     let search = Search {
         shape,
         centre: asked.from.unwrap_or_default(),

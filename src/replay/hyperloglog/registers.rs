@@ -59,7 +59,7 @@ pub(super) fn put_count(bytes: &mut [u8], count: u64) {
 
 /// How many elements it stands for, about.
 pub(super) fn count(bytes: &[u8]) -> Result<u64, Corrupt> {
-    let mut all = Registers::default();
+    let mut all = Registers::new(Behind::Refused);
     all.merge(bytes)?;
     Ok(all.count())
 }
@@ -81,22 +81,35 @@ pub(super) fn told(bytes: &[u8]) -> String {
     told
 }
 
-/// Registers, each in a byte.
-pub(super) struct Registers(Box<[u8; REGISTERS]>);
+/// What is made of values behind the last register.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Behind {
+    Refused,
+    /// Nothing: so Redis 6.2, but for a count of one.
+    Ignored,
+}
 
-impl Default for Registers {
-    fn default() -> Self {
-        Registers(Box::new([0; REGISTERS]))
-    }
+/// Registers, each in a byte.
+pub(super) struct Registers {
+    values: Box<[u8; REGISTERS]>,
+    behind: Behind,
 }
 
 impl Registers {
+    /// All zero.
+    pub(super) fn new(behind: Behind) -> Self {
+        Registers {
+            values: Box::new([0; REGISTERS]),
+            behind,
+        }
+    }
+
     /// Raises each to what it is in these bytes.
     pub(super) fn merge(&mut self, bytes: &[u8]) -> Result<(), Corrupt> {
         if is_dense(bytes) {
             // Four registers stand in three bytes.
             let groups = bytes.get(HEADER..).unwrap_or_default().as_chunks::<3>().0;
-            for (to, &[a, b, c]) in self.0.as_chunks_mut::<4>().0.iter_mut().zip(groups) {
+            for (to, &[a, b, c]) in self.values.as_chunks_mut::<4>().0.iter_mut().zip(groups) {
                 let packed = u32::from_le_bytes([a, b, c, 0]);
                 for (n, to) in to.iter_mut().enumerate() {
                     *to = (*to).max((packed >> (6 * n)) as u8 & 63);
@@ -106,7 +119,12 @@ impl Registers {
         }
         let (mut index, mut at) = (0, HEADER);
         while let Some(run) = Run::at(bytes, at) {
-            let run_of = self.0.get_mut(index..index + run.len).ok_or(Corrupt)?;
+            let behind = index == REGISTERS && run.value > 0;
+            if behind && self.behind == Behind::Ignored {
+                break;
+            }
+            let run_of = self.values.get_mut(index..index + run.len);
+            let run_of = run_of.ok_or(Corrupt)?;
             if run.value > 0 {
                 run_of.iter_mut().for_each(|to| *to = (*to).max(run.value));
             }
@@ -122,7 +140,7 @@ impl Registers {
 
     /// All of them.
     pub(super) fn values(&self) -> impl Iterator<Item = u8> {
-        self.0.iter().copied()
+        self.values.iter().copied()
     }
 
     /// Those that are not zero, with their indexes.
@@ -268,20 +286,25 @@ pub(super) struct HyperLogLog {
     bytes: Vec<u8>,
     /// Most bytes in sparse form.
     longest: usize,
+    behind: Behind,
 }
 
 impl HyperLogLog {
     /// Without elements.
-    pub(super) fn new(longest: usize) -> Self {
+    pub(super) fn new(longest: usize, behind: Behind) -> Self {
         let mut bytes = b"HYLL\x01".to_vec();
         bytes.resize(HEADER, 0);
         bytes.extend_from_slice(&[0x7f, 0xff]);
-        HyperLogLog { bytes, longest }
+        HyperLogLog::over(bytes, longest, behind)
     }
 
     /// Of these bytes, which [are one](is_one).
-    pub(super) fn over(bytes: Vec<u8>, longest: usize) -> Self {
-        HyperLogLog { bytes, longest }
+    pub(super) fn over(bytes: Vec<u8>, longest: usize, behind: Behind) -> Self {
+        HyperLogLog {
+            bytes,
+            longest,
+            behind,
+        }
     }
 
     pub(super) fn into_bytes(self) -> Vec<u8> {
@@ -399,7 +422,7 @@ impl HyperLogLog {
         if is_dense(&self.bytes) {
             return Ok(());
         }
-        let mut all = Registers::default();
+        let mut all = Registers::new(self.behind);
         all.merge(&self.bytes)?;
         let mut bytes = Vec::with_capacity(DENSE);
         bytes.extend_from_slice(self.bytes.get(..HEADER).unwrap_or_default());
@@ -434,4 +457,58 @@ fn murmur64a(bytes: &[u8], seed: u64) -> u64 {
     }
     hash = (hash ^ hash >> 47).wrapping_mul(M);
     hash ^ hash >> 47
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_forms_hold_the_same_registers_and_the_sparse_one_is_turned_at_its_limit() {
+        let mut sparse = HyperLogLog::new(usize::MAX, Behind::Refused);
+        let mut limited = HyperLogLog::new(3000, Behind::Refused);
+        let mut dense = HyperLogLog::new(3000, Behind::Refused);
+        dense.make_dense().unwrap();
+        let mut model = Registers::new(Behind::Refused);
+        for n in 0..6000u32 {
+            let element = format!("element {n}");
+            let hash = murmur64a(element.as_bytes(), 0xadc8_3b19);
+            let register = model.values.get_mut(hash as usize % REGISTERS).unwrap();
+            let rank = ((hash >> 14).trailing_zeros() + 1).min(51) as u8;
+            let raised = rank > *register;
+            *register = rank.max(*register);
+            for one in [&mut sparse, &mut limited, &mut dense] {
+                assert_eq!(one.add(element.as_bytes()), Ok(raised));
+            }
+            assert!(is_dense(&limited.bytes) || limited.bytes.len() <= 3000);
+        }
+        // The count of registers that were raised is far from any limit of the sparse form.
+        assert!(is_dense(&limited.bytes) && is_dense(&dense.bytes));
+        for bytes in [&sparse.bytes, &limited.bytes, &dense.bytes] {
+            assert!(is_one(bytes));
+            let mut all = Registers::new(Behind::Refused);
+            all.merge(bytes).unwrap();
+            assert!(all.values().eq(model.values()));
+            assert_eq!(count(bytes), Ok(model.count()));
+        }
+        let count = model.count() as f64;
+        assert!((count - 6000.0).abs() < 6000.0 * 0.03, "{count}");
+    }
+
+    #[test]
+    fn runs_that_do_not_make_up_the_registers_are_told() {
+        let whole = HyperLogLog::new(3000, Behind::Refused).into_bytes();
+        for cut in HEADER..whole.len() - 1 {
+            assert_eq!(count(&whole[..cut]), Err(Corrupt));
+        }
+        let with = |more: &[u8]| [&whole[..], more].concat();
+        assert_eq!(count(&with(&[0])), Err(Corrupt));
+        assert_eq!(count(&with(&[0x80])), Err(Corrupt));
+        let merged = |behind, bytes: &[u8]| Registers::new(behind).merge(bytes);
+        assert_eq!(merged(Behind::Ignored, &with(&[0x80])), Ok(()));
+        assert_eq!(merged(Behind::Ignored, &with(&[0])), Err(Corrupt));
+        let mut empty = HyperLogLog::over(whole[..HEADER].to_vec(), 3000, Behind::Refused);
+        assert_eq!(empty.add(b"a"), Err(Corrupt));
+        assert_eq!(empty.make_dense(), Err(Corrupt));
+    }
 }

@@ -102,7 +102,7 @@ pub(in crate::replay) fn add(
     members: &[(f64, &[u8])],
     how: How,
 ) -> Outcome {
-    let rules = cx.rules;
+    let (rules, wants_reply) = (cx.rules, cx.wants_reply);
     if how.xx && cx.zset(key)?.is_none() {
         return Ok(answer(how, Tally::default(), None, rules));
     }
@@ -113,7 +113,8 @@ pub(in crate::replay) fn add(
     for (score, member) in members {
         last = one(zset, member, *score, how, &mut tally, rules)?;
     }
-    Ok(answer(how, tally, last, rules))
+    let told = last.filter(|_| wants_reply);
+    Ok(answer(how, tally, told, rules))
 }
 
 #[derive(Clone, Copy, Debug, Default)]

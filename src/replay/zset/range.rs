@@ -108,7 +108,7 @@ pub(super) fn zremrangebyscore(cx: &mut Context<'_>, args: Args<'_>) -> Outcome 
 pub(super) fn zremrangebylex(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let [key, min, max] = args.exactly()?;
     let (min, max) = bounds::members(min, max)?;
-    remove(cx, key, |zset| zset.lex_range(min, max))
+    remove(cx, key, |zset| zset.lex_range(min, max, 0))
 }
 
 fn remove(
@@ -206,6 +206,7 @@ fn parse<'a>(
 /// The ranks asked for: the first, and the one behind the last.
 fn ranks(zset: &ZSet, asked: &Asked<'_>, rules: &Rules) -> (usize, usize) {
     let len = zset.len();
+    let skipped = usize::try_from(asked.offset).map_or(0, |offset| offset.min(len));
     let (from, to) = match asked.ends {
         Ends::Rank(start, end) => {
             let Some((from, to)) = bounds::ranks(start, end, len) else {
@@ -217,12 +218,13 @@ fn ranks(zset: &ZSet, asked: &Asked<'_>, rules: &Rules) -> (usize, usize) {
             };
         }
         Ends::Score(min, max) => zset.score_range(min, max),
-        Ends::Lex(min, max) if asked.reversed => zset.lex_range_back(min, max),
-        Ends::Lex(min, max) => zset.lex_range(min, max),
+        Ends::Lex(min, max) if asked.reversed => zset.lex_range_back(min, max, skipped),
+        Ends::Lex(min, max) => zset.lex_range(min, max, skipped),
     };
     let limit = usize::try_from(asked.limit).unwrap_or(usize::MAX);
     let count = to - from;
     let skip = match usize::try_from(asked.offset) {
+        Ok(_) if matches!(asked.ends, Ends::Lex(..)) => 0,
         Ok(offset) => offset.min(count),
         Err(_) => match negative_offset(zset, asked.offset, count, rules) {
             Some(skip) => skip,

@@ -1,6 +1,0 @@
-//! Commands on hashes and on the expiry of their fields.
-
-use crate::replay::table::Row;
-
-/// The commands of this file, sorted by name.
-pub(super) const TABLE: &[Row] = &[];

@@ -1,0 +1,86 @@
+//! Commands on keys of any type: expiry, names, copies, whole databases.
+
+mod expiry;
+mod place;
+mod read;
+mod restore;
+
+use crate::record::slot;
+use crate::replay::args::{Args, integer, is};
+use crate::replay::context::Context;
+use crate::replay::reply::{Outcome, Rejection, Reply};
+use crate::replay::table::Row;
+
+pub(super) use restore::opened;
+
+/// The commands of this file, sorted by name.
+pub(super) const TABLE: &[Row] = &[
+    Row::many("cluster", cluster),
+    Row::many("copy", place::copy),
+    Row::read("dbsize", read::dbsize),
+    Row::many("del", del),
+    Row::read("exists", read::exists),
+    Row::one("expire", expiry::expire),
+    Row::one("expireat", expiry::expireat),
+    Row::read("expiretime", expiry::expiretime),
+    Row::many("flushall", place::flushall),
+    Row::many("flushdb", place::flushdb),
+    Row::read("keys", read::keys),
+    Row::many("migrate", migrate),
+    Row::many("move", place::move_key),
+    Row::read("object", read::object),
+    Row::one("persist", expiry::persist),
+    Row::one("pexpire", expiry::pexpire),
+    Row::one("pexpireat", expiry::pexpireat),
+    Row::read("pexpiretime", expiry::pexpiretime),
+    Row::read("pttl", expiry::pttl),
+    Row::read("randomkey", read::randomkey),
+    Row::many("rename", place::rename),
+    Row::many("renamenx", place::renamenx),
+    Row::one("restore", restore::restore),
+    Row::one("restore-asking", restore::restore),
+    Row::read("scan", read::scan),
+    Row::many("swapdb", place::swapdb),
+    Row::read("touch", read::exists),
+    Row::read("ttl", expiry::ttl),
+    Row::read("type", read::type_of),
+    Row::many("unlink", del),
+];
+
+fn del(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let gone = args.iter().filter(|key| cx.remove(key).is_some());
+    Ok(Reply::count(gone.count()))
+}
+
+/// The keys go to another server; in a log this is a `DEL` or `UNLINK`.
+fn migrate(_: &mut Context<'_>, _: Args<'_>) -> Outcome {
+    Err(Rejection::unplayable("moves keys to another server"))
+}
+
+/// What a log has of it: FLUSHSLOT of Valkey 9.1. All else says nothing about keys.
+fn cluster(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let ([word], rest) = args.first()?;
+    if !is(word, "flushslot") {
+        return Ok(Reply::OK);
+    }
+    let ([wanted], rest) = rest.first()?;
+    let wanted = integer(wanted)
+        .ok()
+        .and_then(|n| u16::try_from(n).ok())
+        .filter(|&n| n < slot::SLOTS)
+        .ok_or_else(|| Rejection::error("ERR Invalid or out of range slot"))?;
+    match rest.slice() {
+        [] => {}
+        [mode] if is(mode, "sync") || is(mode, "async") => {}
+        _ => return Err(Rejection::error("ERR Wrong arguments")),
+    }
+    let keys = cx.keys(0).map(|key| key.name());
+    let keys: Vec<Vec<u8>> = keys
+        .filter(|key| slot::of_key(key) == wanted)
+        .map(<[u8]>::to_vec)
+        .collect();
+    for key in keys {
+        cx.remove_in(0, &key);
+    }
+    Ok(Reply::OK)
+}
