@@ -177,12 +177,16 @@ impl Node {
         self.recount(1, 0);
     }
 
-    /// Marks the entry that begins there as deleted.
-    pub(super) fn delete(&mut self, at: usize) {
-        if let Some(flags) = self.blob.get_mut(at) {
-            *flags |= DELETED;
+    /// Marks the entries that begin there as deleted.
+    pub(super) fn delete(&mut self, entries: &[usize]) {
+        for &at in entries {
+            if let Some(flags) = self.blob.get_mut(at) {
+                *flags |= DELETED;
+            }
         }
-        self.recount(-1, 1);
+        // The counts may take more bytes than before, so that entries move: they come last.
+        let count = entries.len() as i64;
+        self.recount(-count, count);
     }
 
     /// Its entries in order, deleted ones too.
