@@ -82,6 +82,18 @@ impl<'d> Listpack<'d> {
         (self.count != UNKNOWN_COUNT).then_some(self.count)
     }
 
+    /// The entries from one on whose offset in the blob is known, to be read alone: their number is
+    /// not held against the header.
+    pub(crate) fn entries_at(&self, offset: usize) -> Entries<'d> {
+        let before = offset.saturating_sub(HEADER);
+        Entries {
+            rest: self.entries.get(before..).unwrap_or_default(),
+            seen: 0,
+            claimed: UNKNOWN_COUNT,
+            flaw: self.flaw,
+        }
+    }
+
     /// The entries in order.
     pub fn entries(&self) -> Entries<'d> {
         Entries {

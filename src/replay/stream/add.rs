@@ -42,6 +42,10 @@ fn options(cx: &Context<'_>, args: Args<'_>, adds: bool) -> Result<Options, Reje
     let refers = cx.rules.since((8, 2), NEVER);
     let mut at = 0;
     while let Some(&option) = args.get(at) {
+        // No option begins with a digit, most IDs do.
+        if adds && option.first().is_some_and(u8::is_ascii_digit) {
+            break;
+        }
         let more = args.len() - at - 1;
         let reference = match references {
             None if refers => policy(option),
