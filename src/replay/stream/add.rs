@@ -211,6 +211,10 @@ pub(super) fn xtrim(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 
 pub(super) fn xsetid(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let ([key, text], rest) = args.first()?;
+    // Before Redis 7 the key is looked up first.
+    if !cx.rules.since((7, 0), (0, 0)) {
+        cx.stream(key)?.ok_or_else(Rejection::no_such_key)?;
+    }
     let id = id::exact(text, 0)?;
     let (mut added, mut deleted) = (None, None);
     let mut rest = rest.iter();
