@@ -82,6 +82,18 @@ impl<'d> Listpack<'d> {
         (self.count != UNKNOWN_COUNT).then_some(self.count)
     }
 
+    /// The entries from one on whose offset in the blob is known, to be read alone: their number is
+    /// not held against the header.
+    pub(crate) fn entries_at(&self, offset: usize) -> Entries<'d> {
+        let before = offset.saturating_sub(HEADER);
+        Entries {
+            rest: self.entries.get(before..).unwrap_or_default(),
+            seen: 0,
+            claimed: UNKNOWN_COUNT,
+            flaw: self.flaw,
+        }
+    }
+
     /// The entries in order.
     pub fn entries(&self) -> Entries<'d> {
         Entries {
@@ -453,21 +465,6 @@ fn backlen_size(size: usize) -> usize {
     }
 }
 
-/// Appends an entry, with its backward length, as the server stores it.
-#[inline]
-pub(crate) fn append(out: &mut Vec<u8>, element: Element<'_>) {
-    if let Element::Int(n @ 0..=127) = element {
-        out.extend_from_slice(&[n as u8, 1]);
-        return;
-    }
-    let mut writer = ListpackWriter {
-        entries: std::mem::take(out),
-        count: 0,
-    };
-    writer.push(element);
-    *out = writer.entries;
-}
-
 /// Bytes of the entry that `rest` begins with, backward length included; none at the end mark.
 /// For blobs that are known to be sound: backward lengths are not looked at.
 #[inline]
@@ -651,6 +648,19 @@ fn put_backlen(size: usize, to: &mut [u8]) {
     }
 }
 
+/// Appends an entry, with its backward length, as the server stores it.
+#[inline]
+pub(crate) fn append(out: &mut Vec<u8>, element: Element<'_>) {
+    if let Element::Int(n @ 0..=127) = element {
+        out.extend_from_slice(&[n as u8, 1]);
+        return;
+    }
+    let entry = Made::of(element);
+    let start = out.len();
+    out.resize(start + entry.len(), 0);
+    entry.write(out.get_mut(start..).unwrap_or_default());
+}
+
 /// Writes a listpack entry by entry.
 #[derive(Debug, Default)]
 pub struct ListpackWriter {
@@ -681,10 +691,7 @@ impl ListpackWriter {
 
     /// Appends an entry as the server stores it: canonical decimal text becomes an integer.
     pub fn push(&mut self, element: Element<'_>) {
-        let entry = Made::of(element);
-        let start = self.entries.len();
-        self.entries.resize(start + entry.len(), 0);
-        entry.write(self.entries.get_mut(start..).unwrap_or_default());
+        append(&mut self.entries, element);
         self.count += 1;
     }
 

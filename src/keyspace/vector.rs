@@ -332,12 +332,13 @@ impl VectorSet {
     /// Bytes that it takes in memory, about.
     pub fn heap(&self) -> usize {
         let vector = self.quantization.bytes(self.dimension);
-        let texts = |(name, element): (&Box<[u8]>, &Element)| {
+        let texts = self.iter().map(|(name, element)| {
             name.len() + element.attributes.as_ref().map_or(0, |text| text.len())
-        };
+        });
+        let texts: usize = texts.sum();
         let matrix = self.projection.as_ref().map_or(0, |it| it.matrix.len());
         self.elements.len() * (vector + size_of::<(Box<[u8]>, Element)>() * 3 / 2)
-            + self.elements.iter().map(texts).sum::<usize>()
+            + texts
             + matrix * size_of::<f32>()
     }
 }

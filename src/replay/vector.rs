@@ -2,7 +2,7 @@
 //!
 //! What needs the graph or chance (VSIM, VLINKS, VRANDMEMBER, VINFO) cannot be answered here.
 
-use crate::bytes::number::write_double;
+use crate::bytes::number::{integer_score, write_double};
 use crate::keyspace::Value;
 use crate::keyspace::module::Module;
 use crate::keyspace::vector::{Projection, Quantization, VectorSet};
@@ -305,8 +305,13 @@ fn vemb(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
         return Err(Rejection::error("ERR invalid option"));
     }
     let number = |n: f32| {
+        // Whole numbers are answered as such, but for the negative zero.
+        let whole = integer_score(n.into()).filter(|whole| *whole != 0);
         let mut text = Vec::new();
-        write_double(&mut text, n.into(), cx.rules.scores);
+        match whole {
+            Some(whole) => text.extend_from_slice(whole.to_string().as_bytes()),
+            None => write_double(&mut text, n.into(), cx.rules.scores),
+        }
         Reply::Bulk(text)
     };
     let set = vectors(cx, key)?;

@@ -117,20 +117,6 @@ impl Engine {
         context.wants_reply = true;
         context.functions = Some(functions);
         context.scripts = Some(&mut self.scripts);
-        match args[0] {
-            b"DEL" => {
-                let gone = args[1..].iter().filter(|key| context.remove(key).is_some());
-                return Reply::Int(gone.count() as i64);
-            }
-            b"COPY" => {
-                let value = context.value(args[1]).cloned();
-                let copied = value
-                    .map(|value| context.put(args[2], value, None))
-                    .is_some();
-                return Reply::Int(copied.into());
-            }
-            _ => {}
-        }
         match replay::call(&mut context, &args) {
             Ok(reply) => ours(reply),
             Err(why) => match why.reason() {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::keyspace::rules::Rules;
+use crate::keyspace::stream::node::Seek;
 use crate::record::StreamId;
 
 /// Groups by name.
@@ -21,6 +22,8 @@ pub struct Group {
     consumers: Vec<Option<Consumer>>,
     names: BTreeMap<Arc<[u8]>, u32>,
     free: Vec<u32>,
+    /// Where the last entry was found that was asked for.
+    pub(super) seek: Seek,
 }
 
 /// An entry that was delivered and not acknowledged.

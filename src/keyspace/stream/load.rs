@@ -35,10 +35,10 @@ pub fn load(raw: &RawValue<'_>, scratch: &mut Scratch, rules: &Rules) -> Result<
     walk(raw, scratch, &mut loader)?;
     // Sound nodes are kept as they stand; of others the entries are taken one by one.
     if !loader.flawed {
-        let nodes = &mut loader.stream.nodes;
+        let stream = &mut loader.stream;
         let whole = stream_nodes(raw, scratch, &mut |master, blob| {
-            let node = Node::from_blob(master, blob);
-            node.map(|node| nodes.push_back(node)).is_some()
+            let node = Node::from_blob(master, blob, stream.next_serial());
+            node.map(|node| stream.nodes.push_back(node)).is_some()
         })?;
         if whole {
             return Ok(loader.stream);
@@ -271,11 +271,12 @@ impl Stream {
         if self.nodes.back().is_none_or(|node| node.last < id) {
             // What a server would not add it still loads.
             if self.append(id, pairs, rules).is_err() {
-                self.nodes.push_back(Node::new(id, pairs));
+                let serial = self.next_serial();
+                self.nodes.push_back(Node::new(id, pairs, serial));
                 self.length += 1;
             }
         } else {
-            let node = Node::new(id, pairs);
+            let node = Node::new(id, pairs, self.next_serial());
             let at = self.nodes.partition_point(|node| node.master < id);
             match self.nodes.get_mut(at).filter(|node| node.master == id) {
                 Some(same) => {

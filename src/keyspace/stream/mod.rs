@@ -22,7 +22,7 @@ pub use node::{Pair, Pairs};
 pub use trim::{References, Threshold};
 
 use load::Producers;
-use node::{Node, Record};
+use node::{Node, Record, Seek};
 
 /// Most bytes that a node may grow to, whatever the settings, and most that an entry may have.
 const LARGEST: u64 = 1 << 30;
@@ -36,6 +36,8 @@ pub struct Stream {
     first_id: StreamId,
     max_deleted_id: StreamId,
     entries_added: u64,
+    /// The serial number of the last node.
+    serial: u32,
     groups: Option<Box<Groups>>,
     producers: Option<Box<Producers>>,
 }
@@ -213,6 +215,7 @@ impl Stream {
             0 => u64::MAX,
             entries => entries,
         };
+        let serial = self.next_serial();
         // Room for what encoding adds to the strings.
         let worst = |before: u64| before + bytes + 22 * (8 + pairs.len() as u64 * 4);
         match self.nodes.back_mut() {
@@ -222,7 +225,7 @@ impl Stream {
                 if full || node.all() >= most {
                     node.shrink();
                     fits(worst(0))?;
-                    self.nodes.push_back(Node::new(id, pairs));
+                    self.nodes.push_back(Node::new(id, pairs, serial));
                 } else {
                     fits(worst(len))?;
                     node.push(id, pairs);
@@ -230,7 +233,7 @@ impl Stream {
             }
             None => {
                 fits(worst(0))?;
-                self.nodes.push_back(Node::new(id, pairs));
+                self.nodes.push_back(Node::new(id, pairs, serial));
             }
         }
         self.length += 1;
@@ -271,13 +274,20 @@ impl Stream {
     /// The live entry of this ID.
     pub fn entry(&self, id: StreamId) -> Option<Entry<'_>> {
         let node = self.nodes.get(self.node_of(id)?)?;
-        let record = node.records().find(|record| record.id >= id)?;
-        (record.id == id && !record.deleted).then(|| Entry::new(record))
+        node.find(id, &mut Seek::default()).map(Entry::new)
     }
 
-    /// Whether there is a live entry of this ID.
-    pub fn contains(&self, id: StreamId) -> bool {
-        self.locate(id).is_some()
+    /// Whether there is a live entry of this ID. Entries that a group asks for one after the other
+    /// are found fast.
+    pub fn contains(&mut self, id: StreamId, group: &[u8]) -> bool {
+        let at = self.node_of(id);
+        let Some(node) = at.and_then(|at| self.nodes.get(at)) else {
+            return false;
+        };
+        match self.groups.as_mut().and_then(|it| it.get_mut(group)) {
+            Some(group) => node.find(id, &mut group.seek).is_some(),
+            None => node.find(id, &mut Seek::default()).is_some(),
+        }
     }
 
     /// ID of the last live entry.
@@ -329,9 +339,13 @@ impl Stream {
     /// The node that a live entry of this ID is in, and where in it.
     fn locate(&self, id: StreamId) -> Option<(usize, usize)> {
         let at = self.node_of(id)?;
-        let node = self.nodes.get(at).filter(|node| id <= node.last)?;
-        let record = node.records().find(|record| record.id >= id)?;
-        (record.id == id && !record.deleted).then_some((at, record.at))
+        let record = self.nodes.get(at)?.find(id, &mut Seek::default())?;
+        Some((at, record.at))
+    }
+
+    fn next_serial(&mut self) -> u32 {
+        self.serial = self.serial.wrapping_add(1).max(1);
+        self.serial
     }
 
     fn find_first(&self) -> Option<StreamId> {

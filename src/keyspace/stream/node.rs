@@ -28,6 +28,20 @@ pub(super) struct Node {
     /// ID of its last entry, deleted or not.
     pub(super) last: StreamId,
     blob: Vec<u8>,
+    /// Where the first entry begins that is not deleted; the end mark where all are.
+    start: u32,
+    /// Tells it from every other node that its stream ever had; 0 once entries have moved.
+    pub(super) serial: u32,
+}
+
+/// Where an entry was found, so that the next is looked for from there.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Seek {
+    /// The node.
+    serial: u32,
+    /// Where the entry begins.
+    at: u32,
+    id: StreamId,
 }
 
 /// An entry of a node.
@@ -79,11 +93,13 @@ impl<'d> Iterator for Pairs<'d> {
 
 impl Node {
     /// One with a first entry.
-    pub(super) fn new(id: StreamId, pairs: &[Pair<'_>]) -> Self {
+    pub(super) fn new(id: StreamId, pairs: &[Pair<'_>], serial: u32) -> Self {
         let mut node = Node {
             master: id,
             last: id,
             blob: vec![0, 0, 0, 0, 0, 0],
+            start: 0,
+            serial,
         };
         let out = &mut node.blob;
         push(out, Element::Int(0));
@@ -93,6 +109,7 @@ impl Node {
             push(out, Element::Bytes(name));
         }
         push(out, Element::Int(0));
+        node.start = out.len() as u32;
         out.push(END);
         node.close(4 + pairs.len());
         node.push(id, pairs);
@@ -101,13 +118,20 @@ impl Node {
 
     /// A copy of one that stands in a file and is known to be well-formed; none where it is not of
     /// the form that can be edited here, which no server's fails to be.
-    pub(super) fn from_blob(master: StreamId, blob: &[u8]) -> Option<Self> {
+    pub(super) fn from_blob(master: StreamId, blob: &[u8], serial: u32) -> Option<Self> {
         let mut node = Node {
             master,
             last: master,
             blob: blob.to_vec(),
+            start: 0,
+            serial,
         };
         let (live, deleted, _) = node.counts()?;
+        let mut entries = Listpack::open(&node.blob).ok()?.entries();
+        skip(&mut entries, 2)?;
+        let fields = u64::try_from(integer(&mut entries)?).ok()?;
+        skip(&mut entries, fields.checked_add(1)?)?;
+        node.start = u32::try_from(node.blob.len() - entries.rest()).ok()?;
         let (mut found, mut last) = ((0u64, 0u64), None);
         for record in node.records() {
             // Flags are changed in place.
@@ -121,6 +145,7 @@ impl Node {
             last = Some(record.id);
         }
         node.last = last?;
+        node.advance();
         (found == (live, deleted)).then_some(node)
     }
 
@@ -177,36 +202,68 @@ impl Node {
         self.recount(1, 0);
     }
 
-    /// Marks the entry that begins there as deleted.
-    pub(super) fn delete(&mut self, at: usize) {
-        if let Some(flags) = self.blob.get_mut(at) {
-            *flags |= DELETED;
+    /// Marks the entries that begin there as deleted.
+    pub(super) fn delete(&mut self, entries: &[usize]) {
+        for &at in entries {
+            if let Some(flags) = self.blob.get_mut(at) {
+                *flags |= DELETED;
+            }
         }
-        self.recount(-1, 1);
+        // The counts may take more bytes than before, so that entries move: they come last.
+        let count = entries.len() as i64;
+        self.recount(-count, count);
+        self.advance();
     }
 
-    /// Its entries in order, deleted ones too.
+    /// Its entries in order, deleted ones too but for those before the first live one.
     pub(super) fn records(&self) -> Records<'_> {
-        self.open().unwrap_or(Records {
+        self.records_at(self.start)
+    }
+
+    /// The same from the one on that begins there.
+    fn records_at(&self, start: u32) -> Records<'_> {
+        self.open(start).unwrap_or(Records {
             master: self.master,
             len: 0,
             parts: None,
         })
     }
 
-    fn open(&self) -> Option<Records<'_>> {
-        let mut entries = Listpack::open(&self.blob).ok()?.entries();
-        integer(&mut entries)?;
-        integer(&mut entries)?;
-        let fields = u64::try_from(integer(&mut entries)?).ok()?;
-        let names = entries.clone();
-        skip(&mut entries, fields)?;
-        integer(&mut entries)?;
+    fn open(&self, start: u32) -> Option<Records<'_>> {
+        let pack = Listpack::open(&self.blob).ok()?;
+        let mut names = pack.entries();
+        integer(&mut names)?;
+        integer(&mut names)?;
+        let fields = u64::try_from(integer(&mut names)?).ok()?;
         Some(Records {
             master: self.master,
             len: self.blob.len(),
-            parts: Some((fields, names, entries)),
+            parts: Some((fields, names, pack.entries_at(start as usize))),
         })
+    }
+
+    /// The live entry of this ID, looked for from where another was found, if it is behind that.
+    pub(super) fn find(&self, id: StreamId, seek: &mut Seek) -> Option<Record<'_>> {
+        if id > self.last {
+            return None;
+        }
+        let near = self.serial != 0 && seek.serial == self.serial && seek.id <= id;
+        let from = if near { seek.at } else { 0 };
+        let mut records = self.records_at(from.max(self.start));
+        let record = records.find(|record| record.id >= id)?;
+        *seek = Seek {
+            serial: self.serial,
+            at: record.at as u32,
+            id: record.id,
+        };
+        Some(record).filter(|record| record.id == id && !record.deleted)
+    }
+
+    /// Goes on to the first entry that is not deleted.
+    fn advance(&mut self) {
+        let first = self.records().find(|record| !record.deleted);
+        let end = self.blob.len().saturating_sub(1);
+        self.start = first.map_or(end, |record| record.at) as u32;
     }
 
     /// Live and deleted entries, and where the listpack goes on behind these counts.
@@ -228,7 +285,6 @@ impl Node {
         };
         let live = was_live.saturating_add_signed(live);
         let deleted = was_deleted.saturating_add_signed(deleted);
-        let mut counts = Vec::with_capacity(4);
         if live <= SMALL.into()
             && deleted <= SMALL.into()
             && end == FIRST + 4
@@ -237,9 +293,13 @@ impl Node {
             head.copy_from_slice(&[live as u8, 1, deleted as u8, 1]);
             return;
         }
+        let mut counts = Vec::with_capacity(4);
         push(&mut counts, Element::Int(live.cast_signed()));
         push(&mut counts, Element::Int(deleted.cast_signed()));
+        let moved = FIRST + counts.len();
         self.blob.splice(FIRST..end, counts);
+        self.start = (self.start as usize + moved).saturating_sub(end) as u32;
+        self.serial = 0;
         self.close(0);
     }
 

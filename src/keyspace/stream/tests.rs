@@ -102,6 +102,7 @@ fn text(random: &mut Random) -> Vec<u8> {
 fn against_a_map(seed: u64, rules: &Rules) {
     let mut random = Random(seed | 1);
     let mut stream = Stream::new();
+    stream.add_group(b"g", Group::default());
     let mut model = Model::new();
     let mut top = MIN;
     for _ in 0..600 {
@@ -154,7 +155,15 @@ fn against_a_map(seed: u64, rules: &Rules) {
             stream.first_id(),
             model.keys().next().copied().unwrap_or_default()
         );
-        assert!(model.keys().all(|id| stream.contains(*id)));
+        assert!(model.keys().all(|id| stream.contains(*id, b"g")));
+        for _ in 0..4 {
+            let any = id(
+                random.below(top.ms + 2),
+                top.seq - random.below(2000).min(top.seq),
+            );
+            assert_eq!(stream.contains(any, b"g"), model.contains_key(&any));
+            assert_eq!(stream.entry(any).is_some(), model.contains_key(&any));
+        }
         let (from, to) = (
             id(random.below(top.ms + 2), 0),
             id(random.below(top.ms + 2), 900),
@@ -294,6 +303,6 @@ fn an_id_has_a_next_and_a_previous_one() {
 
 #[test]
 fn a_node_is_no_wider_than_it_must_be() {
-    assert!(size_of::<Node>() <= 56);
+    assert!(size_of::<Node>() <= 64);
     assert!(size_of::<Stream>() <= 128, "{}", size_of::<Stream>());
 }

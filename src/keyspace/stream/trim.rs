@@ -75,7 +75,7 @@ impl Stream {
         };
         let live = node.live();
         let mut length = self.length;
-        let mut doomed = Vec::new();
+        let (mut doomed, mut places) = (Vec::new(), Vec::new());
         for record in node.records() {
             let stop = match to {
                 Threshold::Length(most) => length <= most,
@@ -87,18 +87,17 @@ impl Stream {
             let stays = record.deleted
                 || references == References::Acknowledged && self.is_referenced(record.id);
             if !stays {
-                length -= 1;
-                doomed.push((record.at, record.id));
+                length = length.saturating_sub(1);
+                doomed.push(record.id);
+                places.push(record.at);
             }
         }
         if references == References::Delete {
-            doomed
-                .iter()
-                .for_each(|&(_, id)| self.settle_everywhere(id));
+            doomed.iter().for_each(|id| self.settle_everywhere(*id));
         }
         let all = doomed.len() as u64 == live;
         if let Some(node) = self.nodes.get_mut(at) {
-            doomed.iter().for_each(|&(at, _)| node.delete(at));
+            node.delete(&places);
         }
         self.length = length;
         all
@@ -115,7 +114,7 @@ impl Stream {
         if node.live() <= 1 {
             self.nodes.remove(at);
         } else {
-            node.delete(offset);
+            node.delete(&[offset]);
         }
         self.length = self.length.saturating_sub(1);
         if self.length == 0 || id == self.first_id {

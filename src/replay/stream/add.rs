@@ -42,6 +42,10 @@ fn options(cx: &Context<'_>, args: Args<'_>, adds: bool) -> Result<Options, Reje
     let refers = cx.rules.since((8, 2), NEVER);
     let mut at = 0;
     while let Some(&option) = args.get(at) {
+        // No option begins with a digit, most IDs do.
+        if adds && option.first().is_some_and(u8::is_ascii_digit) {
+            break;
+        }
         let more = args.len() - at - 1;
         let reference = match references {
             None if refers => policy(option),
@@ -207,6 +211,10 @@ pub(super) fn xtrim(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 
 pub(super) fn xsetid(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let ([key, text], rest) = args.first()?;
+    // Before Redis 7 the key is looked up first.
+    if !cx.rules.since((7, 0), (0, 0)) {
+        cx.stream(key)?.ok_or_else(Rejection::no_such_key)?;
+    }
     let id = id::exact(text, 0)?;
     let (mut added, mut deleted) = (None, None);
     let mut rest = rest.iter();

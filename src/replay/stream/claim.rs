@@ -101,7 +101,7 @@ pub(super) fn xclaim(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     }
     let mut claimed = Vec::new();
     for id in ids {
-        let was_claimed = match stream.contains(id) {
+        let was_claimed = match stream.contains(id, group) {
             true => claim.take(stream, group, id, rules),
             // Since Redis 7 what is gone is not pending.
             false if rules.since((7, 0), (0, 0)) => {
@@ -254,7 +254,7 @@ pub(super) fn xautoclaim(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
             break;
         };
         next = crate::keyspace::stream::next_id(id);
-        if drops && !stream.contains(id) {
+        if drops && !stream.contains(id, group) {
             if let Some(group) = stream.group_mut(group) {
                 group.settle(id);
             }

@@ -1,6 +1,6 @@
 //! XPENDING, XINFO.
 
-use crate::keyspace::stream::{Entry, Group, Stream};
+use crate::keyspace::stream::{Entry, Group, Pending, Stream};
 use crate::record::StreamId;
 use crate::replay::args::{Args, integer};
 use crate::replay::context::Context;
@@ -80,30 +80,46 @@ impl<'a> Range<'a> {
             Some(None) => return Reply::Array(Vec::new()),
             Some(number) => number,
         };
-        let mut entries = Vec::new();
         if self.from > self.to {
-            return Reply::Array(entries);
+            return Reply::Array(Vec::new());
         }
         let most = usize::try_from(self.count).unwrap_or(usize::MAX);
-        for (id, pending) in group.pending().range(self.from..=self.to) {
-            let idle = now.wrapping_sub(pending.delivered_at);
-            if entries.len() == most {
-                break;
+        let range = self.from..=self.to;
+        let owned = consumer.and_then(|number| group.consumer(number));
+        let entries = match owned {
+            Some(owned) => {
+                let ids = owned.pending().range(range);
+                let known = ids.filter_map(|id| Some((id, group.pending().get(id)?)));
+                self.told(group, known, now).take(most).collect()
             }
-            if consumer.is_some() && consumer != pending.consumer
-                || self.idle != 0 && idle < self.idle
-            {
-                continue;
+            None => {
+                let known = group.pending().range(range);
+                self.told(group, known, now).take(most).collect()
             }
-            let name = pending.consumer.and_then(|it| group.consumer(it));
-            entries.push(Reply::Array(vec![
-                id_reply(*id),
-                Reply::bulk(name.map(|consumer| &*consumer.name)),
-                Reply::Int(idle.max(0)),
-                Reply::Int(pending.deliveries.cast_signed()),
-            ]));
-        }
+        };
         Reply::Array(entries)
+    }
+
+    /// Those that were idle for long enough, as they are answered.
+    fn told<'g>(
+        &self,
+        group: &'g Group,
+        entries: impl Iterator<Item = (&'g StreamId, &'g Pending)>,
+        now: i64,
+    ) -> impl Iterator<Item = Reply> {
+        let least = self.idle;
+        entries.filter_map(move |(id, pending)| {
+            let idle = now.wrapping_sub(pending.delivered_at);
+            let name = pending.consumer.and_then(|it| group.consumer(it));
+            (least == 0 || idle >= least).then(|| {
+                Reply::Array(vec![
+                    id_reply(*id),
+                    Reply::bulk(name.map(|consumer| &*consumer.name)),
+                    Reply::Int(idle.max(0)),
+                    Reply::Int(pending.deliveries.cast_signed()),
+                ])
+            })
+        })
     }
 }
 

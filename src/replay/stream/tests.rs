@@ -41,13 +41,13 @@ fn words(reply: &Reply) -> String {
     match reply {
         Reply::Nil | Reply::NilArray => "nil".to_owned(),
         Reply::Status(text) => (*text).to_owned(),
+        Reply::Said(text) | Reply::Error(text) => text.clone(),
         Reply::Int(n) => n.to_string(),
         Reply::Bulk(bytes) => String::from_utf8_lossy(bytes).into_owned(),
         Reply::Array(items) => {
             let items: Vec<String> = items.iter().map(words).collect();
             format!("[{}]", items.join(" "))
         }
-        Reply::Error(text) => text.clone(),
     }
 }
 
