@@ -58,6 +58,8 @@ type Digest = [u8; 40];
 #[derive(Default)]
 pub struct Scripts {
     known: HashMap<Digest, Script>,
+    #[cfg_attr(not(feature = "lua"), allow(dead_code))]
+    random: Random,
     #[cfg(feature = "lua")]
     vm: Option<Box<vm::Vm>>,
 }
@@ -67,6 +69,20 @@ impl fmt::Debug for Scripts {
         let mut known: Vec<_> = self.known.keys().map(|key| key.escape_ascii()).collect();
         known.sort_by_key(ToString::to_string);
         write!(f, "Scripts({} of them)", known.len())
+    }
+}
+
+/// The state of a server's random numbers, which only scripts draw.
+///
+/// Old servers start each script with the same; since 7.0 they go on from one to the next, and from
+/// the start of the server.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(feature = "lua"), allow(dead_code))]
+struct Random(u64);
+
+impl Default for Random {
+    fn default() -> Self {
+        Random(0x1234_abcd_330e)
     }
 }
 
@@ -208,7 +224,10 @@ fn script(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 
 fn flush(cx: &mut Context<'_>) -> Outcome {
     with_scripts(cx, |_, scripts| {
-        *scripts = Scripts::default();
+        *scripts = Scripts {
+            random: scripts.random,
+            ..Scripts::default()
+        };
         Ok(Reply::OK)
     })
 }
@@ -260,7 +279,7 @@ impl Scripts {
         digest: Digest,
         script: &Script,
     ) -> Result<(), Rejection> {
-        let vm = vm::Vm::of(&mut self.vm, cx.rules)?;
+        let vm = vm::Vm::of(&mut self.vm, cx.rules, self.random)?;
         vm.compile(digest, script).map(drop)
     }
 
@@ -277,8 +296,9 @@ impl Scripts {
             ));
         }
         let read_only = call.read_only || script.no_writes;
-        let vm = vm::Vm::of(&mut self.vm, cx.rules)?;
+        let vm = vm::Vm::of(&mut self.vm, cx.rules, self.random)?;
         let outcome = vm.run(cx, script, call, read_only);
+        self.random = vm.random();
         if vm.is_broken() {
             // What a limit cut off may be half done, and holds its memory.
             self.vm = None;

@@ -256,11 +256,11 @@ if modern then
   end
   G.rawget = function(t, key) return rawget(behind[t] or t, key) end
   G.rawset = function(t, key, value)
-    if behind[t] then error('Attempt to modify a readonly table', 2) end
+    if behind[t] then error('Attempt to modify a readonly table', 0) end
     return rawset(t, key, value)
   end
   G.setmetatable = function(t, ...)
-    if behind[t] then error('Attempt to modify a readonly table', 2) end
+    if behind[t] then error('Attempt to modify a readonly table', 0) end
     return setmetatable(t, ...)
   end
   G.getmetatable = function(...)

@@ -106,14 +106,8 @@ impl<'a> Format<'a> {
                 self.align = align;
             }
             _ => {
-                let mut why = format!(
-                    "bad argument #1 to '{}' (invalid format option '",
-                    self.function
-                )
-                .into_bytes();
-                why.push(option);
-                why.extend_from_slice(b"')");
-                return Err(Fail::Text(why));
+                let why = format!("invalid format option '{}'", option as char);
+                return Err(Fail::argument(1, self.function, why));
             }
         }
         Ok(())
