@@ -232,6 +232,9 @@ impl Vm {
     fn answer(&self, cx: &Context<'_>, call: &Call<'_>, (ok, value): (bool, Value)) -> Outcome {
         let digest = String::from_utf8_lossy(&call.digest).into_owned();
         if !ok {
+            if self.modern && !cx.rules.since((7, 2), (0, 0)) && values::is_wordless(&value) {
+                return Err(Rejection::crash("a script raises a table without `err`"));
+            }
             let text = values::raised(&value, self.modern);
             return Err(Rejection::error(match self.modern {
                 true => format!("{text} script: {digest}"),
