@@ -245,7 +245,7 @@ mod tests {
 
     #[test]
     fn it_holds_what_a_map_holds_and_places_stay() {
-        let mut table = Table::default();
+        let mut table = Table::<Pair>::default();
         let mut map: BTreeMap<Vec<u8>, (u32, u32)> = BTreeMap::new();
         let mut seed = 7u32;
         for step in 0..60_000u32 {
