@@ -298,14 +298,7 @@ return {
     rawset(G, 'ARGV', args)
     local ok, value = pcall(f)
     perform = nil
-    return ok, value
-  end,
-  -- Runs a function of a library.
-  apply = function(f, call, keys, args)
-    perform = call
-    local ok, value = pcall(f, keys, args)
-    perform = nil
-    return ok, value
+    return caught_as_it_is(ok, value)
   end,
   -- A function that an old server gave this name.
   named = function(name) return rawget(G, name) end,

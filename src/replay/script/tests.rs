@@ -132,7 +132,9 @@ fn a_value_that_holds_itself_ends_in_an_error() {
         depth += 1;
     }
     assert!(depth > 100 && matches!(reply, Reply::Error(_)));
-    world.text("local t = {} t[1] = t return cmsgpack.pack(t)");
+    world
+        .eval("local t = {} t[1] = t return cmsgpack.pack(t)")
+        .unwrap();
 }
 
 #[test]
@@ -245,8 +247,8 @@ fn random_numbers_are_those_of_the_servers() {
     assert_eq!(old.text(script), "0.17082803611217");
     assert_eq!(old.text(script), "0.17082803611217");
     let mut new = World::new("redis-7.0");
-    assert_eq!(new.text(script), "0.39646477376027");
-    assert_ne!(new.text(script), "0.39646477376027");
+    assert_eq!(new.text(script), "0.39646477363839");
+    assert_ne!(new.text(script), "0.39646477363839");
 }
 
 #[test]
