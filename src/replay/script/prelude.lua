@@ -104,10 +104,9 @@ string.gmatch = function(s, p)
 end
 string.gfind = string.gmatch
 
-local gsub = wrap(host.gsub)
 string.gsub = function(s, p, by, most)
   local kind = type(by)
-  if kind ~= 'function' and kind ~= 'table' then return gsub(s, p, by, most) end
+  if kind ~= 'function' and kind ~= 'table' then return give(host.gsub(s, p, by, most)) end
   local size, limit = give(host.check(s, p, most))
   local parts, n, at, count, problem = {}, 0, 0, 0, nil
   local function step(ok, from, to, ...)
