@@ -50,8 +50,8 @@ fn fold(args: &Arguments, name: &str, f: fn(u32, u32) -> u32) -> Result<u32, Fai
 }
 
 fn shift(args: &Arguments, name: &str, f: fn(u32, u32) -> u32) -> Result<u32, Fail> {
-    let by = bits(args, 2, name)? & 31;
-    Ok(f(bits(args, 1, name)?, by))
+    let value = bits(args, 1, name)?;
+    Ok(f(value, bits(args, 2, name)? & 31))
 }
 
 fn tohex(lua: &Lua, args: Arguments) -> Given {

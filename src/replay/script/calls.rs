@@ -142,7 +142,7 @@ impl Session<'_, '_, '_> {
         shape: &mut Shape,
     ) -> Result<Reply, Refused> {
         let (spec, signature) = self.find(cx, args)?;
-        self.allow(signature)?;
+        self.allow(cx, signature)?;
         *shape = shape_of(spec.name(), args);
         let reply = match outside(cx, spec, args) {
             Some(outcome) => outcome,
@@ -193,11 +193,14 @@ impl Session<'_, '_, '_> {
     }
 
     /// Whether the script may call this command now.
-    fn allow(&self, signature: &Signature) -> Result<(), Refused> {
+    fn allow(&self, cx: &Context<'_>, signature: &Signature) -> Result<(), Refused> {
         let refused = |why: &str| Err(Refused::Here(why.to_owned()));
         let has = |flag| signature.flags.has(flag);
         if has(Flag::NoScript) {
             return refused(match self.modern {
+                true if cx.rules.is_valkey() && cx.rules.since((7, 0), (9, 0)) => {
+                    "This Valkey command is not allowed from script"
+                }
                 true => "This Redis command is not allowed from script",
                 false => "This Redis command is not allowed from scripts",
             });

@@ -16,7 +16,7 @@ pub(super) const INSTRUCTIONS: i64 = 100_000_000;
 /// Bytes that all of a server's scripts may hold.
 pub(super) const MEMORY: usize = 256 << 20;
 
-/// The state of the random numbers at the start of a script: that of the seed 0.
+/// The state of the random numbers behind a seed of 0, at the start of each script before 7.0.
 pub(super) const SEED: u64 = 0x330e;
 
 /// What a run leaves behind, and what bounds it.
@@ -45,7 +45,6 @@ impl Run {
     pub(super) fn begin(&self, deadline: Instant) {
         self.left.set(INSTRUCTIONS);
         self.deadline.set(Some(deadline));
-        self.random.set(SEED);
         self.ended.replace(None);
         self.effects.set(false);
         self.random_read.set(false);
@@ -107,7 +106,9 @@ pub(super) fn out_of_memory() -> Rejection {
 pub(super) enum Fail {
     /// An error that the script may catch.
     Text(Vec<u8>),
-    /// The same, as a value.
+    /// An argument is not what it must be: which, of which function, why.
+    Argument(usize, String, String),
+    /// The same as [`Fail::Text`], as a value.
     Raise(Value),
     /// The run must end.
     End(Rejection),
@@ -121,11 +122,8 @@ impl Fail {
     }
 
     /// As the Lua library says that an argument is not what it must be.
-    pub(super) fn argument(n: usize, function: &str, why: impl AsRef<str>) -> Fail {
-        Fail::text(format!(
-            "bad argument #{n} to '{function}' ({})",
-            why.as_ref()
-        ))
+    pub(super) fn argument(n: usize, function: &str, why: impl Into<String>) -> Fail {
+        Fail::Argument(n, function.to_owned(), why.into())
     }
 }
 
@@ -150,6 +148,10 @@ pub(super) fn function(
         let (ok, mut values) = match f(lua, args) {
             Ok(values) => (true, values),
             Err(Fail::Text(text)) => (false, vec![Value::String(lua.create_string(text)?)]),
+            Err(Fail::Argument(n, function, why)) => {
+                let text = about_argument(lua, n, &function, &why);
+                (false, vec![Value::String(lua.create_string(text)?)])
+            }
             Err(Fail::Raise(value)) => (false, vec![value]),
             Err(Fail::End(why)) => return Err(run.end(why)),
             Err(Fail::Machine(error)) => return Err(run.end(machine(&error))),
@@ -157,6 +159,32 @@ pub(super) fn function(
         values.insert(0, Value::Boolean(ok));
         Ok(MultiValue::from_vec(values))
     })
+}
+
+/// What the Lua library says of an argument. It names the function as the caller does, who called
+/// what is at level 1; where that is not known, it puts a question mark.
+fn about_argument(lua: &Lua, mut n: usize, function: &str, why: &str) -> String {
+    let names = lua.inspect_stack(1, |debug| {
+        let names = debug.names();
+        (names.name.map(|name| name.into_owned()), names.name_what)
+    });
+    let (name, what) = names.unwrap_or_default();
+    let tail = || {
+        let source = lua.inspect_stack(2, |debug| debug.source().what);
+        source == Some("tail")
+    };
+    let name = match name {
+        Some(name) => name,
+        None if tail() => function.to_owned(),
+        None => "?".to_owned(),
+    };
+    if what == Some("method") {
+        n = n.saturating_sub(1);
+        if n == 0 {
+            return format!("calling '{name}' on bad self ({why})");
+        }
+    }
+    format!("bad argument #{n} to '{name}' ({why})")
 }
 
 /// What an error of the machine comes to.

@@ -48,6 +48,8 @@ pub(super) const TABLE: &[Row] = &[
     Row::many("eval_ro", eval_ro),
     Row::many("evalsha", evalsha),
     Row::many("evalsha_ro", evalsha_ro),
+    Row::many("fcall", fcall),
+    Row::many("fcall_ro", fcall),
     Row::many("script", script),
 ];
 
@@ -58,6 +60,8 @@ type Digest = [u8; 40];
 #[derive(Default)]
 pub struct Scripts {
     known: HashMap<Digest, Script>,
+    #[cfg_attr(not(feature = "lua"), allow(dead_code))]
+    random: Random,
     #[cfg(feature = "lua")]
     vm: Option<Box<vm::Vm>>,
 }
@@ -67,6 +71,20 @@ impl fmt::Debug for Scripts {
         let mut known: Vec<_> = self.known.keys().map(|key| key.escape_ascii()).collect();
         known.sort_by_key(ToString::to_string);
         write!(f, "Scripts({} of them)", known.len())
+    }
+}
+
+/// The state of a server's random numbers, which only scripts draw.
+///
+/// Old servers start each script with the same; since 7.0 they go on from one to the next, and from
+/// the start of the server.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(feature = "lua"), allow(dead_code))]
+struct Random(u64);
+
+impl Default for Random {
+    fn default() -> Self {
+        Random(0x1234_abcd_330e)
     }
 }
 
@@ -106,6 +124,13 @@ fn evalsha(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 
 fn evalsha_ro(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     by_digest(cx, args, true)
+}
+
+/// Servers log what a function does, not its call.
+fn fcall(_: &mut Context<'_>, _: Args<'_>) -> Outcome {
+    Err(Rejection::unplayable(
+        "calls a function of a library, which is not run here",
+    ))
 }
 
 fn by_body(cx: &mut Context<'_>, args: Args<'_>, read_only: bool) -> Outcome {
@@ -208,7 +233,10 @@ fn script(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 
 fn flush(cx: &mut Context<'_>) -> Outcome {
     with_scripts(cx, |_, scripts| {
-        *scripts = Scripts::default();
+        *scripts = Scripts {
+            random: scripts.random,
+            ..Scripts::default()
+        };
         Ok(Reply::OK)
     })
 }
@@ -260,7 +288,7 @@ impl Scripts {
         digest: Digest,
         script: &Script,
     ) -> Result<(), Rejection> {
-        let vm = vm::Vm::of(&mut self.vm, cx.rules)?;
+        let vm = vm::Vm::of(&mut self.vm, cx.rules, self.random)?;
         vm.compile(digest, script).map(drop)
     }
 
@@ -277,8 +305,9 @@ impl Scripts {
             ));
         }
         let read_only = call.read_only || script.no_writes;
-        let vm = vm::Vm::of(&mut self.vm, cx.rules)?;
+        let vm = vm::Vm::of(&mut self.vm, cx.rules, self.random)?;
         let outcome = vm.run(cx, script, call, read_only);
+        self.random = vm.random();
         if vm.is_broken() {
             // What a limit cut off may be half done, and holds its memory.
             self.vm = None;

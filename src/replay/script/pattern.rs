@@ -437,7 +437,7 @@ mod tests {
     #[test]
     fn repeated_items_and_sets() {
         assert_eq!(find("hello", "l+"), Some((2, 4)));
-        assert_eq!(find("hello", "[^h-l]"), Some((4, 5)));
+        assert_eq!(find("hello", "[^h-l]"), Some((1, 2)));
         assert_eq!(find("(a(b)c)", "%b()"), Some((0, 7)));
         assert_eq!(find("THE (quick)", "%f[%a]%a+"), Some((0, 3)));
         assert_eq!(find("x]y", "[]]"), Some((1, 2)));

@@ -104,10 +104,9 @@ string.gmatch = function(s, p)
 end
 string.gfind = string.gmatch
 
-local gsub = wrap(host.gsub)
 string.gsub = function(s, p, by, most)
   local kind = type(by)
-  if kind ~= 'function' and kind ~= 'table' then return gsub(s, p, by, most) end
+  if kind ~= 'function' and kind ~= 'table' then return give(host.gsub(s, p, by, most)) end
   local size, limit = give(host.check(s, p, most))
   local parts, n, at, count, problem = {}, 0, 0, 0, nil
   local function step(ok, from, to, ...)
@@ -256,11 +255,11 @@ if modern then
   end
   G.rawget = function(t, key) return rawget(behind[t] or t, key) end
   G.rawset = function(t, key, value)
-    if behind[t] then error('Attempt to modify a readonly table', 2) end
+    if behind[t] then error('Attempt to modify a readonly table', 0) end
     return rawset(t, key, value)
   end
   G.setmetatable = function(t, ...)
-    if behind[t] then error('Attempt to modify a readonly table', 2) end
+    if behind[t] then error('Attempt to modify a readonly table', 0) end
     return setmetatable(t, ...)
   end
   G.getmetatable = function(...)
@@ -298,14 +297,7 @@ return {
     rawset(G, 'ARGV', args)
     local ok, value = pcall(f)
     perform = nil
-    return ok, value
-  end,
-  -- Runs a function of a library.
-  apply = function(f, call, keys, args)
-    perform = call
-    local ok, value = pcall(f, keys, args)
-    perform = nil
-    return ok, value
+    return caught_as_it_is(ok, value)
   end,
   -- A function that an old server gave this name.
   named = function(name) return rawget(G, name) end,

@@ -55,10 +55,18 @@ pub(super) fn constants(lua: &Lua, rules: &Rules) -> mlua::Result<Table> {
 /// Its functions whose errors have no place.
 pub(super) fn open(lua: &Lua, run: &Rc<Run>, rules: &Rules) -> mlua::Result<Table> {
     let modern = rules.since((7, 0), (0, 0));
+    let newer = rules.since((7, 2), (0, 0));
     let prefix = if rules.is_valkey() { "server" } else { "redis" };
     let table = lua.create_table()?;
     let add = |name: &str, f: fn(&Lua, &Run, &Arguments, &Ways) -> Given| {
-        let (inner, ways) = (Rc::clone(run), Ways { modern, prefix });
+        let (inner, ways) = (
+            Rc::clone(run),
+            Ways {
+                modern,
+                newer,
+                prefix,
+            },
+        );
         let f = function(lua, run, move |lua, args| f(lua, &inner, &args, &ways));
         table.raw_set(name, f?)
     };
@@ -97,7 +105,8 @@ pub(super) fn open(lua: &Lua, run: &Rc<Run>, rules: &Rules) -> mlua::Result<Tabl
             return Err(ways.error(lua, "First argument must be a number (log level).")?);
         };
         if !(0.0..4.0).contains(&level.trunc()) {
-            return Err(ways.error(lua, "Invalid debug level.")?);
+            let what = if ways.newer { "log" } else { "debug" };
+            return Err(ways.error(lua, &format!("Invalid {what} level."))?);
         }
         Ok(Vec::new())
     })?;
@@ -120,7 +129,12 @@ pub(super) fn open(lua: &Lua, run: &Rc<Run>, rules: &Rules) -> mlua::Result<Tabl
             return Err(ways.error(lua, why)?);
         }
         let [value] = args.0.as_slice() else {
-            let why = format!("{}.set_repl() requires two arguments.", ways.prefix);
+            let count = if ways.newer {
+                "one argument"
+            } else {
+                "two arguments"
+            };
+            let why = format!("{}.set_repl() requires {count}.", ways.prefix);
             return Err(ways.error(lua, &why)?);
         };
         if !(0.0..4.0).contains(&number_of(value).unwrap_or(0.0).trunc()) {
@@ -152,7 +166,10 @@ pub(super) fn open(lua: &Lua, run: &Rc<Run>, rules: &Rules) -> mlua::Result<Tabl
 
 /// How a server tells errors of these functions.
 struct Ways {
+    /// Since 7.0.
     modern: bool,
+    /// Since 7.2.
+    newer: bool,
     prefix: &'static str,
 }
 

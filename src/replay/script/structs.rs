@@ -17,7 +17,14 @@ const RESULTS: usize = 7990;
 /// Makes the library.
 pub(super) fn open(lua: &Lua, run: &Rc<Run>) -> mlua::Result<Table> {
     let lib = lua.create_table()?;
-    lib.raw_set("pack", function(lua, run, |lua, args| pack(lua, &args))?)?;
+    let packs = function(lua, run, |lua, mut args| {
+        // The library has a nil behind the arguments, which errors name.
+        if args.len() > 0 {
+            args.0.push(Value::Nil);
+        }
+        pack(lua, &args)
+    })?;
+    lib.raw_set("pack", packs)?;
     lib.raw_set(
         "unpack",
         function(lua, run, |lua, args| unpack(lua, &args))?,
@@ -106,14 +113,8 @@ impl<'a> Format<'a> {
                 self.align = align;
             }
             _ => {
-                let mut why = format!(
-                    "bad argument #1 to '{}' (invalid format option '",
-                    self.function
-                )
-                .into_bytes();
-                why.push(option);
-                why.extend_from_slice(b"')");
-                return Err(Fail::Text(why));
+                let why = format!("invalid format option '{}'", option as char);
+                return Err(Fail::argument(1, self.function, why));
             }
         }
         Ok(())
@@ -199,7 +200,7 @@ fn unpack(lua: &Lua, args: &Arguments) -> Given {
     let short = || Fail::argument(2, "unpack", "data string too short");
     let mut at = match args.integer_or(3, "unpack", 1)? {
         0 => return Err(Fail::argument(3, "unpack", "offset must be 1 or greater")),
-        first => usize::try_from(first - 1).map_err(|_| short())?,
+        first => usize::try_from(first - 1).unwrap_or(usize::MAX),
     };
     let mut values: Vec<Value> = Vec::new();
     while let Some((option, mut size)) = format.next()? {

@@ -95,6 +95,15 @@ pub(super) fn raised(value: &Value, modern: bool) -> String {
     if modern { format!("ERR {text}") } else { text }
 }
 
+/// Whether an error is a table that says nothing.
+pub(super) fn is_wordless(value: &Value) -> bool {
+    let Value::Table(table) = value else {
+        return false;
+    };
+    let field = table.raw_get::<Value>("err").unwrap_or(Value::Nil);
+    bytes_of(&field).is_none()
+}
+
 /// The error that a script gives as a table.
 pub(super) fn error_in(value: &Value) -> Option<String> {
     let Value::Table(table) = value else {

@@ -11,8 +11,8 @@ use mlua::{
 };
 
 use super::calls::{Session, perform};
-use super::host::{MEMORY, Run, function, machine, one, out_of_memory};
-use super::{Call, Digest, Script, bits, json, msgpack, redis, strings, structs, values};
+use super::host::{MEMORY, Run, SEED, function, machine, one, out_of_memory};
+use super::{Call, Digest, Random, Script, bits, json, msgpack, redis, strings, structs, values};
 use crate::keyspace::Rules;
 use crate::replay::context::Context;
 use crate::replay::reply::{Outcome, Rejection, Reply};
@@ -50,21 +50,23 @@ impl Vm {
     pub(super) fn of<'v>(
         slot: &'v mut Option<Box<Vm>>,
         rules: &Rules,
+        random: Random,
     ) -> Result<&'v mut Vm, Rejection> {
         if slot.is_none() {
-            let vm = Vm::new(rules).map_err(|error| machine(&error))?;
+            let vm = Vm::new(rules, random).map_err(|error| machine(&error))?;
             *slot = Some(Box::new(vm));
         }
         slot.as_deref_mut()
             .ok_or_else(|| Rejection::unplayable("there is no machine for scripts"))
     }
 
-    fn new(rules: &Rules) -> mlua::Result<Vm> {
+    fn new(rules: &Rules, random: Random) -> mlua::Result<Vm> {
         let libraries = StdLib::TABLE | StdLib::STRING | StdLib::MATH;
         // No panic comes out of a function of the host that is not a fault of this program.
         let lua = Lua::new_with(libraries, LuaOptions::new().catch_rust_panics(false))?;
         lua.set_memory_limit(MEMORY)?;
         let run = Rc::new(Run::default());
+        run.random.set(random.0);
         let modern = rules.since((7, 0), (0, 0));
         let host = host(&lua, &run, rules)?;
         let about = lua.create_table()?;
@@ -100,6 +102,11 @@ impl Vm {
             run.tick(u64::from(TICK))?;
             Ok(VmState::Continue)
         })
+    }
+
+    /// Where the random numbers are.
+    pub(super) fn random(&self) -> Random {
+        Random(self.run.random.get())
     }
 
     /// Whether a limit ended the last run.
@@ -179,6 +186,9 @@ impl Vm {
     ) -> Outcome {
         let function = self.compile(call.digest, script)?;
         self.run.begin(Instant::now() + PATIENCE);
+        if !self.modern {
+            self.run.random.set(SEED);
+        }
         let before = (cx.db, cx.wants_reply);
         cx.wants_reply = true;
         let ended = self.enter(cx, &function, call, read_only);
@@ -222,6 +232,9 @@ impl Vm {
     fn answer(&self, cx: &Context<'_>, call: &Call<'_>, (ok, value): (bool, Value)) -> Outcome {
         let digest = String::from_utf8_lossy(&call.digest).into_owned();
         if !ok {
+            if self.modern && !cx.rules.since((7, 2), (0, 0)) && values::is_wordless(&value) {
+                return Err(Rejection::crash("a script raises a table without `err`"));
+            }
             let text = values::raised(&value, self.modern);
             return Err(Rejection::error(match self.modern {
                 true => format!("{text} script: {digest}"),
