@@ -7,14 +7,13 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::Path;
 
-use crate::compat::Loads;
 use crate::compat::console::{Console, FAILED, Flow};
-use crate::compat::cut::{self, Kept};
 use crate::compat::file::{Access, Opened, bytes_of, said};
 use crate::compat::lines::{Lines, Read};
 use crate::compat::number::strtol;
 use crate::compat::rdb;
 use crate::compat::release::Release;
+use crate::compat::{Kept, Means};
 use crate::io::source::Behind;
 
 /// What is asked for.
@@ -42,7 +41,7 @@ struct Check<'a, 'c> {
     release: Release,
     wish: Wish,
     console: &'a mut Console<'c>,
-    loads: Loads<'a>,
+    means: Means<'a>,
     /// Lines of the files before.
     line: u64,
 }
@@ -65,14 +64,14 @@ pub(super) fn run(
     release: Release,
     args: &[OsString],
     console: &mut Console<'_>,
-    loads: Loads<'_>,
+    means: Means<'_>,
 ) -> Flow {
     let (own, rest) = match args {
         [own, rest @ ..] => (own.as_os_str(), rest),
         [] => (OsStr::new("redis-check-aof"), args),
     };
     if release.is_old() {
-        return old::run(own, rest, release, console, loads);
+        return old::run(own, rest, release, console, means);
     }
     let (wish, path) = match rest {
         [version] if is_version(version) && release != Release::Redis70 => {
@@ -105,7 +104,7 @@ pub(super) fn run(
         release,
         wish,
         console,
-        loads,
+        means,
         line: 1,
     };
     match kind {
@@ -364,7 +363,7 @@ impl Check<'_, '_> {
     }
 
     fn cut_to_time(&mut self, member: &Member<'_>, at: u64) -> Flow {
-        match cut::cut(member.path, at) {
+        match (self.means.cut)(member.path, at) {
             Ok(kept) => {
                 self.kept(&kept);
                 Ok(())
@@ -392,7 +391,7 @@ impl Check<'_, '_> {
             return Err(FAILED);
         }
         drop(opened);
-        let good = (self.loads)(member.path).map_or(good, |loads| loads.clamp(good, size));
+        let good = (self.means.loads)(member.path).map_or(good, |loads| loads.clamp(good, size));
         if good == size {
             let text = b": the server loads all of this file, and nothing of it is removed\n";
             self.console.aside(&[b"redkit: ", member.shown, text]);
@@ -409,7 +408,7 @@ impl Check<'_, '_> {
         let (what, figures) = (b"This will shrink the AOF ", figures.as_bytes());
         self.console.print(&[what, member.name, figures])?;
         ask(self.console)?;
-        match cut::cut(member.path, good) {
+        match (self.means.cut)(member.path, good) {
             Ok(kept) => {
                 self.kept(&kept);
                 Ok(Outcome::Cut)
@@ -452,10 +451,9 @@ fn tell_kept(kept: &Kept, console: &mut Console<'_>) {
             let place = bytes_of(place.as_os_str());
             console.aside(&[b"redkit: the removed bytes are in ", place, b"\n"]);
         }
-        Kept::Not(place, error) => {
-            let (place, error) = (bytes_of(place.as_os_str()), error.as_bytes());
-            let what = b"redkit: the removed bytes could not be kept in ";
-            console.aside(&[what, place, b": ", error, b"\n"]);
+        Kept::Not(error) => {
+            let what = b"redkit: the removed bytes could not be kept: ";
+            console.aside(&[what, error.as_bytes(), b"\n"]);
         }
     }
 }
