@@ -133,10 +133,11 @@ pub(crate) fn without_own_memory(mut ran: Ran, log: &[u8]) -> Ran {
     let digits = ran.stdout[..at].rsplit(|c| !c.is_ascii_hexdigit()).next();
     let offset = digits.and_then(|hex| usize::from_str_radix(str::from_utf8(hex).ok()?, 16).ok());
     let before = offset.and_then(|offset| log.get(..offset)).unwrap_or(b"");
-    if [b"$-1\r\n", b"$-2\r\n"]
-        .into_iter()
-        .any(|length| before.ends_with(length))
-    {
+    let line = before.rsplit(|c| *c == b'\n').nth(1).unwrap_or(b"");
+    let length = line
+        .strip_prefix(b"$")
+        .and_then(|text| str::from_utf8(text).ok());
+    if length.is_some_and(|text| matches!(text.trim().parse(), Ok(-1 | -2))) {
         let from = at + what.len();
         let end = position(&ran.stdout[from..], b"\n").map_or(ran.stdout.len(), |end| from + end);
         ran.stdout.splice(from..end, *b"0000");
