@@ -272,7 +272,7 @@ fn sets_are_told_and_fixed_as_the_tools_do() {
         ServerKind::Valkey91,
     ]) {
         let sets = &written(kind).sets;
-        let number = count(100, 3000);
+        let number = count(100, 1200);
         let tally = many(&format!("sets-{kind}"), number, |seed, folder| {
             let mut random = Random::new(seed as u64 + 2_000_000);
             let mut set = sets[seed % sets.len()].clone();

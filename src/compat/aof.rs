@@ -145,12 +145,18 @@ impl Kind {
     fn of(path: &Path, release: Release, console: &mut Console<'_>) -> Flow<Kind> {
         let bytes = look(path, console)?;
         let mut rest = &*bytes.bytes;
-        while rest.first() == Some(&b'#') {
+        let mut is_set = false;
+        // Comments are passed over; by Redis 7.0 whatever is not the line of a file.
+        while !is_set && (rest.first() == Some(&b'#') || release == Release::Redis70) {
+            is_set = rest.starts_with(FILE);
             let most = rest.get(..MANIFEST_LINE).unwrap_or(rest);
             let end = memchr::memchr(b'\n', most).map_or(most.len(), |at| at + 1);
             rest = rest.get(end..).unwrap_or_default();
+            if rest.is_empty() {
+                break;
+            }
         }
-        Ok(match rest.starts_with(b"file") {
+        Ok(match is_set || rest.starts_with(FILE) {
             true => Kind::Set,
             false => Kind::Log {
                 has_snapshot: is_snapshot(&bytes.bytes, release),
@@ -243,7 +249,7 @@ impl Check<'_, '_> {
             true => self.snapshot(member, &opened)?,
         };
         let mut good = start;
-        let mut lines = Lines::new(&opened.bytes, start, self.line).named(member.name);
+        let mut lines = Lines::new(&opened.bytes, start, self.line).named(member.shown);
         let mut behind = Behind::new(Some(&opened.bytes));
         loop {
             if lines.is_outside() {
@@ -460,6 +466,8 @@ fn tell_kept(kept: &Kept, console: &mut Console<'_>) {
 
 /// The longest path that is taken.
 const PATH_MAX: usize = 4096;
+/// What a line of a manifest begins with.
+const FILE: &[u8] = b"file";
 /// Bytes of a line that are looked at, at a time.
 const MANIFEST_LINE: usize = 1024;
 /// A snapshot's magic and part of its version.
