@@ -26,7 +26,7 @@ use damage::{Random, damaged};
 use many::many;
 use support::server::{Server, ServerKind};
 use support::{TempFolder, count};
-use tool::{Held, comparable, files, hold, ours, theirs};
+use tool::{Held, comparable, crashed, files, hold, ours, theirs, without_own_memory};
 use written::{Files, written};
 
 /// Checks a file with both.
@@ -44,7 +44,7 @@ fn both(
     );
     let left = fs::read(folder.join("f")).unwrap();
     assert_eq!(left, bytes, "a check changes nothing");
-    hold(&their, &our)
+    hold(&without_own_memory(their, bytes), &our)
 }
 
 /// A base of Valkey 9 is no log, whatever the tools think of it: the first exception.
@@ -101,7 +101,11 @@ fn both_fix(
         assert!(our.stderr.starts_with(b"redkit: "), "it is said");
         return Ok((Fixed::KeptMore, our_bytes));
     }
-    let held = hold(&their, &our)?;
+    if crashed(&their) && our.code == Some(0) && our_bytes.len() < bytes.len() {
+        // What the tool crashes at is cut off.
+        return Ok((Fixed::Held(Held::Crashed), our_bytes));
+    }
+    let held = hold(&without_own_memory(their, bytes), &our)?;
     if held == Held::Same && our_bytes != their_bytes {
         return Err("the bytes differ".to_owned());
     }
@@ -268,7 +272,7 @@ fn sets_are_told_and_fixed_as_the_tools_do() {
         ServerKind::Valkey91,
     ]) {
         let sets = &written(kind).sets;
-        let number = count(100, 3000);
+        let number = count(100, 1200);
         let tally = many(&format!("sets-{kind}"), number, |seed, folder| {
             let mut random = Random::new(seed as u64 + 2_000_000);
             let mut set = sets[seed % sets.len()].clone();

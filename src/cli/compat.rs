@@ -7,8 +7,8 @@ use std::thread;
 
 use crate::cli::{Exit, memory, words};
 use crate::command::Like;
-use crate::compat::{Console, Release, Tool};
-use crate::error::{Error, Result};
+use crate::compat::{Console, Kept, Means, Release, Tool};
+use crate::error::{Error, ErrorKind, Result};
 use crate::io::progress::Quiet;
 use crate::io::source::{Content, OpenOptions, Source};
 use crate::report::aof::Fate;
@@ -16,6 +16,7 @@ use crate::report::check::Verdict;
 use crate::report::{Findings, Severity};
 use crate::task::check_aof::{AofOptions, check_aof, check_bytes};
 use crate::task::check_rdb::{CheckOptions, check_rdb};
+use crate::task::mend::{FilePlan, Keep, Plan, Removed, apply_in_place};
 use crate::task::{InputPath, Run};
 
 /// Runs the tool that the program is called as, if it is called as one.
@@ -53,7 +54,11 @@ fn as_tool(tool: Tool, release: Release, args: &[OsString]) -> Exit {
         let mut input = io::stdin().lock();
         let mut err = io::stderr();
         let mut console = Console::new(&mut out, &mut err, &mut input);
-        tool.run(release, args, &mut console, &|path| loads(path, release))
+        let means = Means {
+            loads: &|path| loads(path, release),
+            cut: &cut,
+        };
+        tool.run(release, args, &mut console, means)
     };
     match done {
         Ok(code) => {
@@ -118,6 +123,36 @@ fn loads(path: &Path, release: Release) -> Option<u64> {
         log = log.get(..usize::try_from(at).ok()?)?;
     }
     None
+}
+
+/// Cuts a file back to its first `at` bytes. Like the tools it does so whoever has the file open, and
+/// also where the bytes that go cannot be kept.
+fn cut(path: &Path, at: u64) -> io::Result<Kept> {
+    let size = path.metadata()?.len();
+    let mut plan = FilePlan::new(path, size);
+    plan.removed.push(Removed {
+        start: at,
+        end: size,
+        why: "",
+    });
+    let plan = Plan::File(plan);
+    let apply = |keep: &Keep| apply_in_place(&plan, keep, true, &Quiet);
+    let error = match apply(&Keep::default()).map(|applied| applied.kept.into_iter().next()) {
+        Ok(Some(piece)) => return Ok(Kept::In(piece.path)),
+        Ok(None) => return Ok(Kept::Not("they are gone".to_owned())),
+        Err(error) => error,
+    };
+    let keep = Keep {
+        discard_removed: true,
+        ..Keep::default()
+    };
+    match apply(&keep) {
+        Ok(_) => Ok(Kept::Not(match error.kind() {
+            ErrorKind::Io(error) => error.kind().to_string(),
+            _ => error.to_string(),
+        })),
+        Err(_) => Err(io::Error::other(error)),
+    }
 }
 
 /// Says on stderr what we think of a file, where that is something else.

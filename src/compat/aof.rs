@@ -7,14 +7,13 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::Path;
 
-use crate::compat::Loads;
 use crate::compat::console::{Console, FAILED, Flow};
-use crate::compat::cut::{self, Kept};
 use crate::compat::file::{Access, Opened, bytes_of, said};
 use crate::compat::lines::{Lines, Read};
 use crate::compat::number::strtol;
 use crate::compat::rdb;
 use crate::compat::release::Release;
+use crate::compat::{Kept, Means};
 use crate::io::source::Behind;
 
 /// What is asked for.
@@ -42,7 +41,7 @@ struct Check<'a, 'c> {
     release: Release,
     wish: Wish,
     console: &'a mut Console<'c>,
-    loads: Loads<'a>,
+    means: Means<'a>,
     /// Lines of the files before.
     line: u64,
 }
@@ -65,14 +64,14 @@ pub(super) fn run(
     release: Release,
     args: &[OsString],
     console: &mut Console<'_>,
-    loads: Loads<'_>,
+    means: Means<'_>,
 ) -> Flow {
     let (own, rest) = match args {
         [own, rest @ ..] => (own.as_os_str(), rest),
         [] => (OsStr::new("redis-check-aof"), args),
     };
     if release.is_old() {
-        return old::run(own, rest, release, console, loads);
+        return old::run(own, rest, release, console, means);
     }
     let (wish, path) = match rest {
         [version] if is_version(version) && release != Release::Redis70 => {
@@ -105,7 +104,7 @@ pub(super) fn run(
         release,
         wish,
         console,
-        loads,
+        means,
         line: 1,
     };
     match kind {
@@ -146,12 +145,18 @@ impl Kind {
     fn of(path: &Path, release: Release, console: &mut Console<'_>) -> Flow<Kind> {
         let bytes = look(path, console)?;
         let mut rest = &*bytes.bytes;
-        while rest.first() == Some(&b'#') {
+        let mut is_set = false;
+        // Comments are passed over; by Redis 7.0 whatever is not the line of a file.
+        while !is_set && (rest.first() == Some(&b'#') || release == Release::Redis70) {
+            is_set = rest.starts_with(FILE);
             let most = rest.get(..MANIFEST_LINE).unwrap_or(rest);
             let end = memchr::memchr(b'\n', most).map_or(most.len(), |at| at + 1);
             rest = rest.get(end..).unwrap_or_default();
+            if rest.is_empty() {
+                break;
+            }
         }
-        Ok(match rest.starts_with(b"file") {
+        Ok(match is_set || rest.starts_with(FILE) {
             true => Kind::Set,
             false => Kind::Log {
                 has_snapshot: is_snapshot(&bytes.bytes, release),
@@ -244,7 +249,7 @@ impl Check<'_, '_> {
             true => self.snapshot(member, &opened)?,
         };
         let mut good = start;
-        let mut lines = Lines::new(&opened.bytes, start, self.line).named(member.name);
+        let mut lines = Lines::new(&opened.bytes, start, self.line).named(member.shown);
         let mut behind = Behind::new(Some(&opened.bytes));
         loop {
             if lines.is_outside() {
@@ -364,7 +369,7 @@ impl Check<'_, '_> {
     }
 
     fn cut_to_time(&mut self, member: &Member<'_>, at: u64) -> Flow {
-        match cut::cut(member.path, at) {
+        match (self.means.cut)(member.path, at) {
             Ok(kept) => {
                 self.kept(&kept);
                 Ok(())
@@ -392,7 +397,7 @@ impl Check<'_, '_> {
             return Err(FAILED);
         }
         drop(opened);
-        let good = (self.loads)(member.path).map_or(good, |loads| loads.clamp(good, size));
+        let good = (self.means.loads)(member.path).map_or(good, |loads| loads.clamp(good, size));
         if good == size {
             let text = b": the server loads all of this file, and nothing of it is removed\n";
             self.console.aside(&[b"redkit: ", member.shown, text]);
@@ -409,7 +414,7 @@ impl Check<'_, '_> {
         let (what, figures) = (b"This will shrink the AOF ", figures.as_bytes());
         self.console.print(&[what, member.name, figures])?;
         ask(self.console)?;
-        match cut::cut(member.path, good) {
+        match (self.means.cut)(member.path, good) {
             Ok(kept) => {
                 self.kept(&kept);
                 Ok(Outcome::Cut)
@@ -452,16 +457,17 @@ fn tell_kept(kept: &Kept, console: &mut Console<'_>) {
             let place = bytes_of(place.as_os_str());
             console.aside(&[b"redkit: the removed bytes are in ", place, b"\n"]);
         }
-        Kept::Not(place, error) => {
-            let (place, error) = (bytes_of(place.as_os_str()), error.as_bytes());
-            let what = b"redkit: the removed bytes could not be kept in ";
-            console.aside(&[what, place, b": ", error, b"\n"]);
+        Kept::Not(error) => {
+            let what = b"redkit: the removed bytes could not be kept: ";
+            console.aside(&[what, error.as_bytes(), b"\n"]);
         }
     }
 }
 
 /// The longest path that is taken.
 const PATH_MAX: usize = 4096;
+/// What a line of a manifest begins with.
+const FILE: &[u8] = b"file";
 /// Bytes of a line that are looked at, at a time.
 const MANIFEST_LINE: usize = 1024;
 /// A snapshot's magic and part of its version.

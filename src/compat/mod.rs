@@ -10,7 +10,6 @@
 
 mod aof;
 mod console;
-mod cut;
 mod file;
 mod lines;
 mod number;
@@ -21,7 +20,8 @@ mod stats;
 mod value;
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 
 pub use console::{Console, Stop};
 pub use release::Release;
@@ -35,9 +35,24 @@ pub enum Tool {
     Rdb,
 }
 
-/// How far a server that is asked reads a log, in bytes from its start; `None` where that is not
-/// known. Asked before anything is removed.
-pub type Loads<'a> = &'a dyn Fn(&Path) -> Option<u64>;
+/// What a checker leaves to others.
+#[derive(Clone, Copy)]
+pub struct Means<'a> {
+    /// How far a server that is asked reads a log, in bytes from its start; `None` where that is not
+    /// known. Asked before anything is removed.
+    pub loads: &'a dyn Fn(&Path) -> Option<u64>,
+    /// Cuts a file back to so many bytes, and throws nothing away: an error leaves it as it was.
+    pub cut: &'a dyn Fn(&Path, u64) -> io::Result<Kept>,
+}
+
+/// What became of the bytes that were cut off.
+#[derive(Debug)]
+pub enum Kept {
+    /// They are in this file.
+    In(PathBuf),
+    /// They could not be kept, for this reason.
+    Not(String),
+}
 
 impl Tool {
     /// The checker that a program of this file name is, and whose it is.
@@ -65,10 +80,10 @@ impl Tool {
         release: Release,
         args: &[OsString],
         console: &mut Console<'_>,
-        loads: Loads<'_>,
-    ) -> std::io::Result<u8> {
+        means: Means<'_>,
+    ) -> io::Result<u8> {
         let done = match self {
-            Tool::Aof => aof::run(release, args, console, loads),
+            Tool::Aof => aof::run(release, args, console, means),
             Tool::Rdb => rdb::run(release, args, console),
         };
         let flushed = console.flush();

@@ -252,7 +252,7 @@ impl<'d, 'c, 'a> Check<'d, 'c, 'a> {
         let id = self.read(Rio::number)?;
         let mark = self.read(Rio::number)?;
         self.read(Rio::number)?;
-        if mark != 2 {
+        if mark != 2 && !self.release.is_old() {
             return self.wrong(&[b"bad when_opcode"]);
         }
         let (name, _) = split_id(id);

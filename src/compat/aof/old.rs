@@ -3,10 +3,9 @@
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-use crate::compat::Loads;
+use crate::compat::Means;
 use crate::compat::aof::{MAGIC, ask, is_valkey_snapshot, tell_kept};
 use crate::compat::console::{Console, FAILED, Flow};
-use crate::compat::cut;
 use crate::compat::file::{Access, Opened, bytes_of, said};
 use crate::compat::lines::{Lines, Read};
 use crate::compat::rdb;
@@ -19,7 +18,7 @@ pub(super) fn run(
     rest: &[OsString],
     release: Release,
     console: &mut Console<'_>,
-    loads: Loads<'_>,
+    means: Means<'_>,
 ) -> Flow {
     let (path, fix) = match rest {
         [] => {
@@ -62,7 +61,7 @@ pub(super) fn run(
         console.text("AOF is not valid. Use the --fix option to try fixing it.\n")?;
         return Err(FAILED);
     }
-    self::fix(Path::new(path), opened, good, console, loads)
+    self::fix(Path::new(path), opened, good, console, means)
 }
 
 fn snapshot(
@@ -115,7 +114,7 @@ fn fix(
     opened: Opened,
     good: u64,
     console: &mut Console<'_>,
-    loads: Loads<'_>,
+    means: Means<'_>,
 ) -> Flow {
     let size = opened.size;
     if good == 0 && is_valkey_snapshot(&opened.bytes) {
@@ -123,7 +122,7 @@ fn fix(
         return Err(FAILED);
     }
     drop(opened);
-    let good = loads(path).map_or(good, |loads| loads.clamp(good, size));
+    let good = (means.loads)(path).map_or(good, |loads| loads.clamp(good, size));
     if good == size {
         console.aside(&[b"redkit: the server loads all of this file, nothing of it is removed\n"]);
         return console.text("AOF is valid\n");
@@ -133,7 +132,7 @@ fn fix(
         size - good
     ))?;
     ask(console)?;
-    match cut::cut(path, good) {
+    match (means.cut)(path, good) {
         Ok(kept) => {
             tell_kept(&kept, console);
             console.text("Successfully truncated AOF\n")

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use crate::bytes::Element;
 use crate::bytes::number::parse_canonical_i64;
+use crate::bytes::{Element, Problem};
 use crate::compat::number::is_space;
 use crate::compat::release::Release;
 use crate::compat::rio::{Bad, Got, Rio, said};
@@ -218,7 +218,11 @@ impl Loader<'_> {
         loop {
             match entries.next() {
                 Ok(Some(pair)) => pairs.push(pair),
-                Ok(None) if entries.flaw().is_none() => break,
+                Ok(None) => match entries.flaw().map(|flaw| flaw.problem) {
+                    // Nobody looks behind the end mark.
+                    None | Some(Problem::BlobTrailing { .. }) => break,
+                    Some(_) => return unsound("Zipmap"),
+                },
                 _ => return unsound("Zipmap"),
             }
         }

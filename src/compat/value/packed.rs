@@ -231,6 +231,8 @@ const LISTPACK_HEADER: usize = 6;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::encoding::listpack::ListpackWriter;
+    use crate::encoding::ziplist::ZiplistWriter;
 
     fn all<'d>(walk: impl FnOnce(Each<'_, 'd>) -> bool) -> (bool, Vec<Element<'d>>) {
         let mut elements = Vec::new();
@@ -257,11 +259,13 @@ mod tests {
         for len in [0, 1, 63, 64, 126, 127, 128, 4095, 4096, 16_380, 70_000] {
             elements.push(Element::Bytes(&text[..len]));
         }
-        let mut blob = Vec::new();
-        crate::encoding::listpack::write(&elements, &mut blob).unwrap();
+        let (mut writer, mut blob) = (ListpackWriter::new(), Vec::new());
+        elements.iter().for_each(|element| writer.push(*element));
+        writer.finish(&mut blob).unwrap();
         assert_eq!(all(|each| listpack(&blob, each)), (true, elements.clone()));
-        let mut blob = Vec::new();
-        crate::encoding::ziplist::write(&elements, &mut blob).unwrap();
+        let (mut writer, mut blob) = (ZiplistWriter::new(), Vec::new());
+        elements.iter().for_each(|element| writer.push(*element));
+        writer.finish(&mut blob).unwrap();
         for old in [true, false] {
             assert_eq!(
                 all(|each| ziplist(&blob, old, each)),
@@ -274,9 +278,9 @@ mod tests {
     fn a_backward_length_may_lead_into_what_stands_before() {
         // An entry 0, whose backward length of 1 goes on into the entry itself.
         let blob = [9, 0, 0, 0, 1, 0, 0, 0x81, END];
-        assert_eq!(all(|each| listpack(&blob, each)).0, true);
+        assert!(all(|each| listpack(&blob, each)).0);
         let blob = [9, 0, 0, 0, 1, 0, 1, 0x81, END];
-        assert_eq!(all(|each| listpack(&blob, each)).0, false);
+        assert!(!all(|each| listpack(&blob, each)).0);
     }
 
     #[test]
