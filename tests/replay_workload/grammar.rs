@@ -445,7 +445,7 @@ fn value(hole: &str, random: &mut Random, now: i64) -> Vec<u8> {
         "o" => word(random, &["0", "1", "3", "10", "100", "5000", "-1"]),
         "b" => word(
             random,
-            (&["0", "1", "7", "8", "1000", "100000", "-1", "4294967296"]),
+            &["0", "1", "7", "8", "1000", "100000", "-1", "4294967296"],
         ),
         "m" => match random.chance(30) {
             true => format!("m{}", random.below(200)).into_bytes(),
