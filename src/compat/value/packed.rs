@@ -231,6 +231,8 @@ const LISTPACK_HEADER: usize = 6;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::encoding::listpack::ListpackWriter;
+    use crate::encoding::ziplist::ZiplistWriter;
 
     fn all<'d>(walk: impl FnOnce(Each<'_, 'd>) -> bool) -> (bool, Vec<Element<'d>>) {
         let mut elements = Vec::new();
@@ -258,10 +260,14 @@ mod tests {
             elements.push(Element::Bytes(&text[..len]));
         }
         let mut blob = Vec::new();
-        crate::encoding::listpack::write(&elements, &mut blob).unwrap();
+        let mut writer = ListpackWriter::new();
+        elements.iter().for_each(|&element| writer.push(element));
+        writer.finish(&mut blob).unwrap();
         assert_eq!(all(|each| listpack(&blob, each)), (true, elements.clone()));
         let mut blob = Vec::new();
-        crate::encoding::ziplist::write(&elements, &mut blob).unwrap();
+        let mut writer = ZiplistWriter::new();
+        elements.iter().for_each(|&element| writer.push(element));
+        writer.finish(&mut blob).unwrap();
         for old in [true, false] {
             assert_eq!(
                 all(|each| ziplist(&blob, old, each)),

@@ -47,7 +47,7 @@ fn words(reply: &Reply) -> String {
             let items: Vec<String> = items.iter().map(words).collect();
             format!("[{}]", items.join(" "))
         }
-        Reply::Error(text) => text.clone(),
+        Reply::Said(text) | Reply::Error(text) => text.clone(),
     }
 }
 
