@@ -1,7 +1,9 @@
 //! Digest for digest: random workloads drive real servers that write a log, and the replay of that log
 //! comes to what the server has: at every checkpoint the same `DEBUG DIGEST`, at the end of each seed
-//! the same keys, values, encodings, expiries, field expiries, groups and pending entries, and the same
-//! again once a server has loaded the log.
+//! the same keys, values, encodings, expiries, field expiries, groups and pending entries.
+//!
+//! Servers do not always come to the same from their own log; where the live digest is another, that of
+//! a server that has loaded the log so far is the judge, and it may not be often.
 //!
 //! Left out, because servers do not reproduce themselves: DEBUG POPULATE, a BITFIELD whose writes all
 //! fail, VADD of an element that is there, BYLEX over mixed scores, SORT ALPHA of a set with ties, a
@@ -86,8 +88,12 @@ fn step(client: &mut Client, other: &mut Client, random: &mut Random, kind: Serv
         }
         Command::Restore(from, to) => {
             if let Reply::Bulk(Some(payload)) = cmd!(client, "DUMP", from) {
-                let ttl = *random.pick(&["0", "100000"]);
-                cmd!(client, "RESTORE", to, ttl, payload, "REPLACE");
+                if random.chance(50) {
+                    cmd!(client, "RESTORE", to, "0", payload, "REPLACE");
+                } else {
+                    let at = (now + 10_000_000).to_string();
+                    cmd!(client, "RESTORE", to, at, payload, "REPLACE", "ABSTTL");
+                }
             }
         }
     }
@@ -170,14 +176,41 @@ fn like(kind: ServerKind) -> String {
     }
 }
 
-/// What cannot be equal, made so: clocks of consumers, and whether a string is compressed.
-fn settle(mut keys: Keys) -> Keys {
+/// What is compared.
+#[derive(Clone, Copy, PartialEq)]
+enum Held {
+    /// All that a server has once it has loaded the log.
+    Reloaded,
+    /// What it has live, but for what it does not log: consumers that were given nothing, and forms
+    /// that commands without effect have changed.
+    Live,
+}
+
+/// What cannot be equal, made so: clocks of consumers, whether a string is compressed, and keys that
+/// pass while they are asked for.
+fn settle(mut keys: Keys, held: Held, passed: i64) -> Keys {
+    keys.retain(|_, key| key.expire_at_ms.is_none_or(|at| at > passed));
     for key in keys.values_mut() {
         if matches!(key.encoding.as_str(), "raw or lzf" | "lzf") {
             key.encoding = "raw".to_owned();
         }
+        if held == Held::Live {
+            key.encoding.clear();
+        }
         if let Value::Stream(stream) = &mut key.value {
             for group in stream.groups.values_mut() {
+                if held == Held::Live {
+                    // 7.0 does not log what was read, and none how often an entry that was deleted
+                    // since was delivered.
+                    group.entries_read = None;
+                    for entry in &mut group.pending {
+                        (entry.delivered_at_ms, entry.deliveries) = (0, 0);
+                    }
+                }
+                let pending = &group.pending;
+                group.consumers.retain(|name, _| {
+                    held == Held::Reloaded || pending.iter().any(|entry| entry.consumer == *name)
+                });
                 for consumer in group.consumers.values_mut() {
                     consumer.seen_at_ms = 0;
                     consumer.active_at_ms = None;
@@ -188,9 +221,32 @@ fn settle(mut keys: Keys) -> Keys {
     keys
 }
 
-/// What is wrong with our replay of a seed, in words.
-fn judge(kind: ServerKind, seed: u64, run: &Run) -> Vec<String> {
-    let mut wrong = Vec::new();
+/// A server that loads logs which another one wrote.
+struct Loader {
+    server: Server,
+    client: Client,
+}
+
+impl Loader {
+    fn new(kind: ServerKind) -> Loader {
+        let server = Server::start(kind, &["--appendonly", "yes"]);
+        let mut client = server.client();
+        cmd!(client, "DEBUG", "SET-ACTIVE-EXPIRE", "0").ok();
+        Loader { server, client }
+    }
+
+    /// The digest once it has loaded this.
+    fn load(&mut self, log: &[u8]) -> String {
+        fs::write(log_of(&self.server), log).unwrap();
+        cmd!(self.client, "DEBUG", "LOADAOF").ok();
+        cmd!(self.client, "DEBUG", "DIGEST").text()
+    }
+}
+
+/// What is wrong with our replay of a seed, in words; and how many times the server itself comes to
+/// something else from its own log.
+fn judge(kind: ServerKind, seed: u64, run: &Run, loader: &mut Loader) -> (Vec<String>, usize) {
+    let (mut wrong, mut odd) = (Vec::new(), 0);
     let path = std::env::temp_dir().join(format!("redkit-workload-{kind}-{seed}.aof"));
     fs::write(&path, &run.log).unwrap();
     let name = path.to_str().unwrap();
@@ -219,42 +275,50 @@ fn judge(kind: ServerKind, seed: u64, run: &Run) -> Vec<String> {
         let err = String::from_utf8_lossy(&output.stderr);
         wrong.push(format!("{}: {err}{text}", output.status));
     }
-    let both = run.checkpoints.iter().zip(&found);
-    for (checkpoint, line) in both {
-        let expected = format!("{} {}", checkpoint.offset, checkpoint.digest);
-        if *line != expected {
-            wrong.push(format!(
-                "behind command {} the digest is {line}, of the server {expected}",
-                checkpoint.commands
-            ));
-            break;
+    for (checkpoint, line) in run.checkpoints.iter().zip(&found) {
+        let digest = line.split(' ').next_back().unwrap_or_default();
+        if digest == checkpoint.digest {
+            continue;
         }
+        // It may be that the server does not reproduce itself: then its own load is the judge.
+        let until = usize::try_from(checkpoint.offset).unwrap();
+        let loaded = loader.load(&run.log[..until]);
+        if digest == loaded {
+            odd += 1;
+            continue;
+        }
+        wrong.push(format!(
+            "behind command {} the digest is {line}, of the server {}, once loaded {loaded}",
+            checkpoint.commands, checkpoint.digest
+        ));
+        break;
     }
     let dumped = dump::redkit(&["dump-to-json", "-q", "--like", &like, "--now", &now, name]);
-    let ours = settle(dump::keys_of(&String::from_utf8_lossy(&dumped.stdout)));
-    let theirs = settle(run.keys.clone());
-    wrong.extend(dump::differences(&theirs, &ours).into_iter().take(5));
+    let ours = dump::keys_of(&String::from_utf8_lossy(&dumped.stdout));
+    loader.load(&run.log);
+    let loaded = live::keys(&mut loader.client, kind);
+    let passed = clock(&mut loader.client) + 500;
+    let theirs = settle(loaded, Held::Reloaded, passed);
+    let differences = dump::differences(&theirs, &settle(ours.clone(), Held::Reloaded, passed));
+    let differences = differences.into_iter().take(5);
+    wrong.extend(differences.map(|one| format!("once loaded, {one}")));
+    // 6.2 logs RESTORE with a relative time, which counts from the load.
+    if odd == 0 && kind != ServerKind::Redis62 {
+        let theirs = settle(run.keys.clone(), Held::Live, passed);
+        let differences = dump::differences(&theirs, &settle(ours, Held::Live, passed));
+        wrong.extend(
+            differences
+                .into_iter()
+                .take(5)
+                .map(|one| format!("live, {one}")),
+        );
+    }
     if wrong.is_empty() {
         fs::remove_file(&path).unwrap();
     } else {
-        wrong.insert(0, format!("{kind}, seed {seed}: see {name}"));
+        wrong.insert(0, format!("{kind}, seed {seed}: see {name}, --now {now}"));
     }
-    wrong
-}
-
-/// Has the server load its log again, and compares.
-fn reloaded(server: &Server, run: &Run) -> Vec<String> {
-    let mut client = server.client();
-    cmd!(client, "DEBUG", "LOADAOF").ok();
-    let digest = cmd!(client, "DEBUG", "DIGEST").text();
-    let last = &run.checkpoints.last().unwrap().digest;
-    if digest == *last {
-        return Vec::new();
-    }
-    vec![format!(
-        "{}: once it has loaded its log the server has {digest}, before {last}",
-        server.kind()
-    )]
+    (wrong, odd)
 }
 
 fn workload(kind: ServerKind) {
@@ -279,18 +343,26 @@ fn workload(kind: ServerKind) {
         Some(seed) => vec![seed],
         None => (1..=support::count(10, 400) as u64).collect(),
     };
-    let mut wrong = Vec::new();
+    let mut loader = Loader::new(kind);
+    let (mut wrong, mut odd, mut checkpoints) = (Vec::new(), 0, 0);
     for seed in seeds {
         let run = run(&server, seed);
-        wrong.extend(judge(kind, seed, &run));
-        if seed % 10 == 0 {
-            wrong.extend(reloaded(&server, &run));
-        }
+        checkpoints += run.checkpoints.len();
+        let (found, itself) = judge(kind, seed, &run, &mut loader);
+        wrong.extend(found);
+        odd += itself;
         if wrong.len() > 30 {
             break;
         }
     }
+    println!(
+        "{kind}: {checkpoints} checkpoints, at {odd} of them the server does not reproduce itself"
+    );
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(
+        odd * 20 <= checkpoints || only.is_some(),
+        "{kind}: too often"
+    );
 }
 
 #[test]

@@ -51,7 +51,7 @@ impl Stream {
             if roughly {
                 break;
             }
-            if self.trim_node(at, to, references) && goes {
+            if self.trim_node(at, to, references, rules) && goes {
                 self.nodes.remove(at);
             } else if goes {
                 at += 1;
@@ -69,16 +69,27 @@ impl Stream {
 
     /// Marks the entries of a node down to the threshold as deleted; true where that were all that
     /// it had.
-    fn trim_node(&mut self, at: usize, to: Threshold, references: References) -> bool {
+    fn trim_node(
+        &mut self,
+        at: usize,
+        to: Threshold,
+        references: References,
+        rules: &Rules,
+    ) -> bool {
         let Some(node) = self.nodes.get(at) else {
             return false;
         };
         let live = node.live();
+        // Redis 6.2 has room for 32 bits of how far an entry is from its node's first, and may take a
+        // late one for an early one.
+        let is_short = !rules.since((7, 0), (0, 0));
+        let first = node.master;
         let mut length = self.length;
         let (mut doomed, mut places) = (Vec::new(), Vec::new());
         for record in node.records() {
             let stop = match to {
                 Threshold::Length(most) => length <= most,
+                Threshold::From(id) if is_short => shortened(record.id, first) >= id,
                 Threshold::From(id) => record.id >= id,
             };
             if stop {
@@ -142,5 +153,17 @@ impl Stream {
         {
             group.settle(id);
         }
+    }
+}
+
+/// An ID as it comes out of 32-bit differences to a node's first one.
+fn shortened(id: StreamId, first: StreamId) -> StreamId {
+    let short = |own: u64, first: u64| {
+        let difference = own.wrapping_sub(first) as i32;
+        first.wrapping_add_signed(i64::from(difference))
+    };
+    StreamId {
+        ms: short(id.ms, first.ms),
+        seq: short(id.seq, first.seq),
     }
 }
