@@ -37,7 +37,9 @@ Register-ArgumentCompleter -Native -CommandName 'redkit' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print the version')
             [CompletionResult]::new('check-rdb', 'check-rdb', [CompletionResultType]::ParameterValue, 'Check snapshots: structure, every value, checksum, who can load them')
             [CompletionResult]::new('check-aof', 'check-aof', [CompletionResultType]::ParameterValue, 'Check logs: every command, what is damaged, what a server makes of it')
-            [CompletionResult]::new('dump-to-json', 'dump-to-json', [CompletionResultType]::ParameterValue, 'Write snapshots as JSON: every key with its value, one object a line')
+            [CompletionResult]::new('dump-to-json', 'dump-to-json', [CompletionResultType]::ParameterValue, 'Write snapshots and logs as JSON: every key with its value, one object a line')
+            [CompletionResult]::new('replay', 'replay', [CompletionResultType]::ParameterValue, 'Run a log over its snapshot, as a server does when it starts, and say what comes out')
+            [CompletionResult]::new('diff', 'diff', [CompletionResultType]::ParameterValue, 'Say which keys differ between two snapshots or logs')
             [CompletionResult]::new('get', 'get', [CompletionResultType]::ParameterValue, 'Write one key as JSON')
             [CompletionResult]::new('info', 'info', [CompletionResultType]::ParameterValue, 'Show what snapshots, logs and sets of logs say of themselves, in milliseconds')
             [CompletionResult]::new('log', 'log', [CompletionResultType]::ParameterValue, 'List the commands of a log, with where and when each was written')
@@ -115,6 +117,7 @@ Register-ArgumentCompleter -Native -CommandName 'redkit' -ScriptBlock {
             [CompletionResult]::new('--strings', '--strings', [CompletionResultType]::ParameterName, 'How to write strings: auto, base64, hex, escape')
             [CompletionResult]::new('--with', '--with', [CompletionResultType]::ParameterName, 'Add to each key: size, offset, ttl; or, as objects of their own, meta')
             [CompletionResult]::new('--now', '--now', [CompletionResultType]::ParameterName, 'The time by which expiries are judged')
+            [CompletionResult]::new('--like', '--like', [CompletionResultType]::ParameterName, 'The server that a log is replayed as, as in redis-7.0 or valkey-9.1.2')
             [CompletionResult]::new('-k', '-k', [CompletionResultType]::ParameterName, 'Only keys that match this pattern, as in KEYS: user:*, h?llo, [a-c]*')
             [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'Only keys that match this pattern, as in KEYS: user:*, h?llo, [a-c]*')
             [CompletionResult]::new('--key-regex', '--key-regex', [CompletionResultType]::ParameterName, 'Only keys in which this regular expression matches')
@@ -151,11 +154,80 @@ Register-ArgumentCompleter -Native -CommandName 'redkit' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print the version')
             break
         }
+        'redkit;replay' {
+            [CompletionResult]::new('--like', '--like', [CompletionResultType]::ParameterName, 'The server to follow, as redis-7.0 or valkey-9.1.2')
+            [CompletionResult]::new('--now', '--now', [CompletionResultType]::ParameterName, 'The time that the server''s clock shows')
+            [CompletionResult]::new('--allow-command', '--allow-command', [CompletionResultType]::ParameterName, 'Take NAME for a module''s command; may be given several times')
+            [CompletionResult]::new('--errors', '--errors', [CompletionResultType]::ParameterName, 'What to do about a command that the server would answer with an error: count, stop')
+            [CompletionResult]::new('--to-offset', '--to-offset', [CompletionResultType]::ParameterName, 'Run only what ends at this offset or before it')
+            [CompletionResult]::new('--to-command', '--to-command', [CompletionResultType]::ParameterName, 'Run only the first N commands, counted through all files')
+            [CompletionResult]::new('--to-time', '--to-time', [CompletionResultType]::ParameterName, 'Run only what stands before the first #TS: later than TIME')
+            [CompletionResult]::new('--expect-digest', '--expect-digest', [CompletionResultType]::ParameterName, 'Fail with status 5 unless the digest is this one')
+            [CompletionResult]::new('--digest-at', '--digest-at', [CompletionResultType]::ParameterName, 'Print the server''s digest of the state behind each of these offsets, a line each, and no report')
+            [CompletionResult]::new('--get', '--get', [CompletionResultType]::ParameterName, 'Write this key as JSON, as dump-to-json does, instead of the report; \xHH is any byte')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database of --get')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, '`text` for people, or `json`: an object a line for each input')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours: auto, always, never')
+            [CompletionResult]::new('--threads', '--threads', [CompletionResultType]::ParameterName, 'Threads that decode [default: one a processor]')
+            [CompletionResult]::new('--max-memory', '--max-memory', [CompletionResultType]::ParameterName, 'Memory to use at most, as in 512MiB or 2GB [default: three quarters of what there is]')
+            [CompletionResult]::new('--max-spool', '--max-spool', [CompletionResultType]::ParameterName, 'Room in temporary files to use at most [default: 10GiB]')
+            [CompletionResult]::new('--drop-expired', '--drop-expired', [CompletionResultType]::ParameterName, 'Remove keys whose time has passed by --now, at the end')
+            [CompletionResult]::new('--digest', '--digest', [CompletionResultType]::ParameterName, 'Give the digest that DEBUG DIGEST says on the server --like')
+            [CompletionResult]::new('--full-digest', '--full-digest', [CompletionResultType]::ParameterName, 'Give the full digest, which also covers expiry times, groups, counters and functions')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say only what is wrong')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say only what is wrong')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more: how much was read in which time')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more: how much was read in which time')
+            [CompletionResult]::new('--no-progress', '--no-progress', [CompletionResultType]::ParameterName, 'Do not show a progress bar')
+            [CompletionResult]::new('--no-mmap', '--no-mmap', [CompletionResultType]::ParameterName, 'Read files instead of mapping them into memory')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help: short with -h, all of it with --help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help: short with -h, all of it with --help')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print the version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print the version')
+            break
+        }
+        'redkit;diff' {
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, '`text` for people, `ndjson`, an object a line, or `json`, one document')
+            [CompletionResult]::new('--like', '--like', [CompletionResultType]::ParameterName, 'The server that logs are replayed as, as in redis-7.0 or valkey-9.1.2')
+            [CompletionResult]::new('--now', '--now', [CompletionResultType]::ParameterName, 'The time by which expiries are judged')
+            [CompletionResult]::new('-k', '-k', [CompletionResultType]::ParameterName, 'Only keys that match this pattern, as in KEYS: user:*, h?llo, [a-c]*')
+            [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'Only keys that match this pattern, as in KEYS: user:*, h?llo, [a-c]*')
+            [CompletionResult]::new('--key-regex', '--key-regex', [CompletionResultType]::ParameterName, 'Only keys in which this regular expression matches')
+            [CompletionResult]::new('-K', '-K ', [CompletionResultType]::ParameterName, 'No keys that match this pattern; may be given more than once')
+            [CompletionResult]::new('--not-key', '--not-key', [CompletionResultType]::ParameterName, 'No keys that match this pattern; may be given more than once')
+            [CompletionResult]::new('-t', '-t', [CompletionResultType]::ParameterName, 'Only these types: string, list, set, zset, hash, stream, module, …')
+            [CompletionResult]::new('--type', '--type', [CompletionResultType]::ParameterName, 'Only these types: string, list, set, zset, hash, stream, module, …')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Only these databases; may be given more than once, or as a list with commas')
+            [CompletionResult]::new('--slot', '--slot', [CompletionResultType]::ParameterName, 'Only keys of these cluster slots, as in 0-5460 or 42')
+            [CompletionResult]::new('--ttl', '--ttl', [CompletionResultType]::ParameterName, 'Only keys by their expiry: none, any, expired, live')
+            [CompletionResult]::new('--size', '--size', [CompletionResultType]::ParameterName, 'Only values of this many bytes in the file, as in ''>1MiB'' or ''<=100''')
+            [CompletionResult]::new('--elements', '--elements', [CompletionResultType]::ParameterName, 'Only values of this many elements, fields, members or entries, as in ''>1000''')
+            [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'At most N keys')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write to FILE instead of stdout')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write to FILE instead of stdout')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours: auto, always, never')
+            [CompletionResult]::new('--threads', '--threads', [CompletionResultType]::ParameterName, 'Threads that decode [default: one a processor]')
+            [CompletionResult]::new('--max-memory', '--max-memory', [CompletionResultType]::ParameterName, 'Memory to use at most, as in 512MiB or 2GB [default: three quarters of what there is]')
+            [CompletionResult]::new('--max-spool', '--max-spool', [CompletionResultType]::ParameterName, 'Room in temporary files to use at most [default: 10GiB]')
+            [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Replace FILE where it exists')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say only what is wrong')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say only what is wrong')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more: how much was read in which time')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more: how much was read in which time')
+            [CompletionResult]::new('--no-progress', '--no-progress', [CompletionResultType]::ParameterName, 'Do not show a progress bar')
+            [CompletionResult]::new('--no-mmap', '--no-mmap', [CompletionResultType]::ParameterName, 'Read files instead of mapping them into memory')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help: short with -h, all of it with --help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help: short with -h, all of it with --help')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print the version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print the version')
+            break
+        }
         'redkit;get' {
             [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database it is in')
             [CompletionResult]::new('--strings', '--strings', [CompletionResultType]::ParameterName, 'How to write strings: auto, base64, hex, escape')
             [CompletionResult]::new('--with', '--with', [CompletionResultType]::ParameterName, 'Add to each key: size, offset, ttl; or, as objects of their own, meta')
             [CompletionResult]::new('--now', '--now', [CompletionResultType]::ParameterName, 'The time by which expiries are judged')
+            [CompletionResult]::new('--like', '--like', [CompletionResultType]::ParameterName, 'The server that a log is replayed as, as in redis-7.0 or valkey-9.1.2')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write to FILE instead of stdout')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write to FILE instead of stdout')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours: auto, always, never')
@@ -309,7 +381,9 @@ Register-ArgumentCompleter -Native -CommandName 'redkit' -ScriptBlock {
         'redkit;help' {
             [CompletionResult]::new('check-rdb', 'check-rdb', [CompletionResultType]::ParameterValue, 'Check snapshots: structure, every value, checksum, who can load them')
             [CompletionResult]::new('check-aof', 'check-aof', [CompletionResultType]::ParameterValue, 'Check logs: every command, what is damaged, what a server makes of it')
-            [CompletionResult]::new('dump-to-json', 'dump-to-json', [CompletionResultType]::ParameterValue, 'Write snapshots as JSON: every key with its value, one object a line')
+            [CompletionResult]::new('dump-to-json', 'dump-to-json', [CompletionResultType]::ParameterValue, 'Write snapshots and logs as JSON: every key with its value, one object a line')
+            [CompletionResult]::new('replay', 'replay', [CompletionResultType]::ParameterValue, 'Run a log over its snapshot, as a server does when it starts, and say what comes out')
+            [CompletionResult]::new('diff', 'diff', [CompletionResultType]::ParameterValue, 'Say which keys differ between two snapshots or logs')
             [CompletionResult]::new('get', 'get', [CompletionResultType]::ParameterValue, 'Write one key as JSON')
             [CompletionResult]::new('info', 'info', [CompletionResultType]::ParameterValue, 'Show what snapshots, logs and sets of logs say of themselves, in milliseconds')
             [CompletionResult]::new('log', 'log', [CompletionResultType]::ParameterValue, 'List the commands of a log, with where and when each was written')
@@ -327,6 +401,12 @@ Register-ArgumentCompleter -Native -CommandName 'redkit' -ScriptBlock {
             break
         }
         'redkit;help;dump-to-json' {
+            break
+        }
+        'redkit;help;replay' {
+            break
+        }
+        'redkit;help;diff' {
             break
         }
         'redkit;help;get' {

@@ -28,6 +28,9 @@ _redkit() {
             redkit,cut)
                 cmd="redkit__subcmd__cut"
                 ;;
+            redkit,diff)
+                cmd="redkit__subcmd__diff"
+                ;;
             redkit,dump-to-json)
                 cmd="redkit__subcmd__dump__subcmd__to__subcmd__json"
                 ;;
@@ -49,6 +52,9 @@ _redkit() {
             redkit,man)
                 cmd="redkit__subcmd__man"
                 ;;
+            redkit,replay)
+                cmd="redkit__subcmd__replay"
+                ;;
             redkit__subcmd__help,check-aof)
                 cmd="redkit__subcmd__help__subcmd__check__subcmd__aof"
                 ;;
@@ -60,6 +66,9 @@ _redkit() {
                 ;;
             redkit__subcmd__help,cut)
                 cmd="redkit__subcmd__help__subcmd__cut"
+                ;;
+            redkit__subcmd__help,diff)
+                cmd="redkit__subcmd__help__subcmd__diff"
                 ;;
             redkit__subcmd__help,dump-to-json)
                 cmd="redkit__subcmd__help__subcmd__dump__subcmd__to__subcmd__json"
@@ -82,6 +91,9 @@ _redkit() {
             redkit__subcmd__help,man)
                 cmd="redkit__subcmd__help__subcmd__man"
                 ;;
+            redkit__subcmd__help,replay)
+                cmd="redkit__subcmd__help__subcmd__replay"
+                ;;
             *)
                 ;;
         esac
@@ -89,7 +101,7 @@ _redkit() {
 
     case "${cmd}" in
         redkit)
-            opts="-q -v -h -V --quiet --verbose --color --threads --no-progress --no-mmap --max-memory --max-spool --help --version check-rdb check-aof dump-to-json get info log cut explain completions man help"
+            opts="-q -v -h -V --quiet --verbose --color --threads --no-progress --no-mmap --max-memory --max-spool --help --version check-rdb check-aof dump-to-json replay diff get info log cut explain completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -314,27 +326,19 @@ _redkit() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        redkit__subcmd__dump__subcmd__to__subcmd__json)
-            opts="-k -K -t -o -q -v -h -V --format --select --sort --with-end --keep-going --strings --pairs --with --now --key --key-regex --not-key --type --db --slot --ttl --size --elements --limit --output --force --quiet --verbose --color --threads --no-progress --no-mmap --max-memory --max-spool --help --version"
+        redkit__subcmd__diff)
+            opts="-k -K -t -o -q -v -h -V --format --like --now --key --key-regex --not-key --type --db --slot --ttl --size --elements --limit --output --force --quiet --verbose --color --threads --no-progress --no-mmap --max-memory --max-spool --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --format)
-                    COMPREPLY=($(compgen -W "ndjson json" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "text ndjson json" -- "${cur}"))
                     return 0
                     ;;
-                --select)
-                    COMPREPLY=($(compgen -W "all keys meta values" -- "${cur}"))
-                    return 0
-                    ;;
-                --strings)
-                    COMPREPLY=($(compgen -W "auto base64 hex escape" -- "${cur}"))
-                    return 0
-                    ;;
-                --with)
-                    COMPREPLY=($(compgen -W "meta size offset ttl" -- "${cur}"))
+                --like)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --now)
@@ -424,8 +428,122 @@ _redkit() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        redkit__subcmd__dump__subcmd__to__subcmd__json)
+            opts="-k -K -t -o -q -v -h -V --format --select --sort --with-end --keep-going --strings --pairs --with --now --like --key --key-regex --not-key --type --db --slot --ttl --size --elements --limit --output --force --quiet --verbose --color --threads --no-progress --no-mmap --max-memory --max-spool --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "ndjson json" -- "${cur}"))
+                    return 0
+                    ;;
+                --select)
+                    COMPREPLY=($(compgen -W "all keys meta values" -- "${cur}"))
+                    return 0
+                    ;;
+                --strings)
+                    COMPREPLY=($(compgen -W "auto base64 hex escape" -- "${cur}"))
+                    return 0
+                    ;;
+                --with)
+                    COMPREPLY=($(compgen -W "meta size offset ttl" -- "${cur}"))
+                    return 0
+                    ;;
+                --now)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --like)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -k)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key-regex)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --not-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -K)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --type)
+                    COMPREPLY=($(compgen -W "string list set zset hash stream module array cron json" -- "${cur}"))
+                    return 0
+                    ;;
+                -t)
+                    COMPREPLY=($(compgen -W "string list set zset hash stream module array cron json" -- "${cur}"))
+                    return 0
+                    ;;
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --slot)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ttl)
+                    COMPREPLY=($(compgen -W "none any expired live" -- "${cur}"))
+                    return 0
+                    ;;
+                --size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --elements)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --threads)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-spool)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         redkit__subcmd__explain)
-            opts="-q -v -h -V --format --quiet --verbose --color --threads --no-progress --no-mmap --max-memory --max-spool --help --version aof-arity aof-crash aof-discard aof-format aof-lax-form aof-length aof-manifest-empty aof-manifest-format aof-manifest-line aof-manifest-order aof-manifest-path aof-manifest-two-bases aof-manifest-type aof-nested-multi aof-no-log aof-open-multi aof-preamble aof-set-history aof-set-misnamed aof-set-missing aof-set-named-twice aof-set-no-manifest aof-set-nothing-named aof-set-old-file aof-set-orphan aof-set-temporary aof-stray-exec aof-truncated array-order array-tag blob-count blob-end blob-entry blob-groups blob-size blob-trailing hash-field-expiry hash-field-order hash-template intset-order intset-width listpack-backlen module-aux module-opcode quicklist-container quicklist-plain-empty rdb-bad-database rdb-bad-length rdb-bad-lzf rdb-bad-run rdb-bad-string rdb-checksum rdb-duplicate-key rdb-duplicate-member rdb-empty rdb-empty-blob rdb-empty-collection rdb-future-version rdb-magic rdb-malformed rdb-refused-type rdb-text rdb-trailing-bytes rdb-truncated rdb-unknown-type rdb-unreadable-type rdb-version slot-import stream-flags stream-last-id stream-length stream-names stream-node stream-node-empty stream-node-key stream-node-twice stream-order stream-pending stream-record-count unknown-command ziplist-prevlen ziplist-tail zset-order zset-score-nan zset-score-text"
+            opts="-q -v -h -V --format --quiet --verbose --color --threads --no-progress --no-mmap --max-memory --max-spool --help --version aof-arity aof-crash aof-discard aof-format aof-lax-form aof-length aof-manifest-empty aof-manifest-format aof-manifest-line aof-manifest-order aof-manifest-path aof-manifest-two-bases aof-manifest-type aof-nested-multi aof-no-log aof-open-multi aof-preamble aof-refused aof-relative-time aof-set-history aof-set-misnamed aof-set-missing aof-set-named-twice aof-set-no-manifest aof-set-nothing-named aof-set-old-file aof-set-orphan aof-set-temporary aof-stray-exec aof-truncated aof-unplayable array-order array-tag blob-count blob-end blob-entry blob-groups blob-size blob-trailing hash-field-expiry hash-field-order hash-template intset-order intset-width listpack-backlen module-aux module-opcode quicklist-container quicklist-plain-empty rdb-bad-database rdb-bad-length rdb-bad-lzf rdb-bad-run rdb-bad-string rdb-checksum rdb-duplicate-key rdb-duplicate-member rdb-empty rdb-empty-blob rdb-empty-collection rdb-future-version rdb-magic rdb-malformed rdb-refused-type rdb-text rdb-trailing-bytes rdb-truncated rdb-unknown-type rdb-unreadable-type rdb-version slot-import stream-flags stream-last-id stream-length stream-names stream-node stream-node-empty stream-node-key stream-node-twice stream-order stream-pending stream-record-count unknown-command ziplist-prevlen ziplist-tail zset-order zset-score-nan zset-score-text"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -459,7 +577,7 @@ _redkit() {
             return 0
             ;;
         redkit__subcmd__get)
-            opts="-o -q -v -h -V --db --strings --pairs --with --now --output --force --quiet --verbose --color --threads --no-progress --no-mmap --max-memory --max-spool --help --version"
+            opts="-o -q -v -h -V --db --strings --pairs --with --now --like --output --force --quiet --verbose --color --threads --no-progress --no-mmap --max-memory --max-spool --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -478,6 +596,10 @@ _redkit() {
                     return 0
                     ;;
                 --now)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --like)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -513,7 +635,7 @@ _redkit() {
             return 0
             ;;
         redkit__subcmd__help)
-            opts="check-rdb check-aof dump-to-json get info log cut explain completions man help"
+            opts="check-rdb check-aof dump-to-json replay diff get info log cut explain completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -569,6 +691,20 @@ _redkit() {
             return 0
             ;;
         redkit__subcmd__help__subcmd__cut)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        redkit__subcmd__help__subcmd__diff)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -667,6 +803,20 @@ _redkit() {
             return 0
             ;;
         redkit__subcmd__help__subcmd__man)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        redkit__subcmd__help__subcmd__replay)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -799,6 +949,84 @@ _redkit() {
                 return 0
             fi
             case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --threads)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-spool)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        redkit__subcmd__replay)
+            opts="-q -v -h -V --like --now --drop-expired --allow-command --errors --to-offset --to-command --to-time --digest --full-digest --expect-digest --digest-at --get --db --format --quiet --verbose --color --threads --no-progress --no-mmap --max-memory --max-spool --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --like)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --now)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --allow-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --errors)
+                    COMPREPLY=($(compgen -W "count stop" -- "${cur}"))
+                    return 0
+                    ;;
+                --to-offset)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --to-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --to-time)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --expect-digest)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --digest-at)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --get)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0

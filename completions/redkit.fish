@@ -38,7 +38,9 @@ complete -c redkit -n "__fish_redkit_needs_command" -s h -l help -d 'Print help:
 complete -c redkit -n "__fish_redkit_needs_command" -s V -l version -d 'Print the version'
 complete -c redkit -n "__fish_redkit_needs_command" -f -a "check-rdb" -d 'Check snapshots: structure, every value, checksum, who can load them'
 complete -c redkit -n "__fish_redkit_needs_command" -f -a "check-aof" -d 'Check logs: every command, what is damaged, what a server makes of it'
-complete -c redkit -n "__fish_redkit_needs_command" -f -a "dump-to-json" -d 'Write snapshots as JSON: every key with its value, one object a line'
+complete -c redkit -n "__fish_redkit_needs_command" -f -a "dump-to-json" -d 'Write snapshots and logs as JSON: every key with its value, one object a line'
+complete -c redkit -n "__fish_redkit_needs_command" -f -a "replay" -d 'Run a log over its snapshot, as a server does when it starts, and say what comes out'
+complete -c redkit -n "__fish_redkit_needs_command" -f -a "diff" -d 'Say which keys differ between two snapshots or logs'
 complete -c redkit -n "__fish_redkit_needs_command" -f -a "get" -d 'Write one key as JSON'
 complete -c redkit -n "__fish_redkit_needs_command" -f -a "info" -d 'Show what snapshots, logs and sets of logs say of themselves, in milliseconds'
 complete -c redkit -n "__fish_redkit_needs_command" -f -a "log" -d 'List the commands of a log, with where and when each was written'
@@ -112,6 +114,7 @@ size\t''
 offset\t''
 ttl\t''"
 complete -c redkit -n "__fish_redkit_using_subcommand dump-to-json" -l now -d 'The time by which expiries are judged' -r
+complete -c redkit -n "__fish_redkit_using_subcommand dump-to-json" -l like -d 'The server that a log is replayed as, as in redis-7.0 or valkey-9.1.2' -r
 complete -c redkit -n "__fish_redkit_using_subcommand dump-to-json" -s k -l key -d 'Only keys that match this pattern, as in KEYS: user:*, h?llo, [a-c]*' -r
 complete -c redkit -n "__fish_redkit_using_subcommand dump-to-json" -l key-regex -d 'Only keys in which this regular expression matches' -r
 complete -c redkit -n "__fish_redkit_using_subcommand dump-to-json" -s K -l not-key -d 'No keys that match this pattern; may be given more than once' -r
@@ -152,6 +155,76 @@ complete -c redkit -n "__fish_redkit_using_subcommand dump-to-json" -l no-progre
 complete -c redkit -n "__fish_redkit_using_subcommand dump-to-json" -l no-mmap -d 'Read files instead of mapping them into memory'
 complete -c redkit -n "__fish_redkit_using_subcommand dump-to-json" -s h -l help -d 'Print help: short with -h, all of it with --help'
 complete -c redkit -n "__fish_redkit_using_subcommand dump-to-json" -s V -l version -d 'Print the version'
+complete -c redkit -n "__fish_redkit_using_subcommand replay" -l like -d 'The server to follow, as redis-7.0 or valkey-9.1.2' -r
+complete -c redkit -n "__fish_redkit_using_subcommand replay" -l now -d 'The time that the server\'s clock shows' -r
+complete -c redkit -n "__fish_redkit_using_subcommand replay" -l allow-command -d 'Take NAME for a module\'s command; may be given several times' -r
+complete -c redkit -n "__fish_redkit_using_subcommand replay" -l errors -d 'What to do about a command that the server would answer with an error: count, stop' -r -f -a "count\t''
+stop\t''"
+complete -c redkit -n "__fish_redkit_using_subcommand replay" -l to-offset -d 'Run only what ends at this offset or before it' -r
+complete -c redkit -n "__fish_redkit_using_subcommand replay" -l to-command -d 'Run only the first N commands, counted through all files' -r
+complete -c redkit -n "__fish_redkit_using_subcommand replay" -l to-time -d 'Run only what stands before the first #TS: later than TIME' -r
+complete -c redkit -n "__fish_redkit_using_subcommand replay" -l expect-digest -d 'Fail with status 5 unless the digest is this one' -r
+complete -c redkit -n "__fish_redkit_using_subcommand replay" -l digest-at -d 'Print the server\'s digest of the state behind each of these offsets, a line each, and no report' -r
+complete -c redkit -n "__fish_redkit_using_subcommand replay" -l get -d 'Write this key as JSON, as dump-to-json does, instead of the report; \\xHH is any byte' -r
+complete -c redkit -n "__fish_redkit_using_subcommand replay" -l db -d 'The database of --get' -r
+complete -c redkit -n "__fish_redkit_using_subcommand replay" -l format -d '`text` for people, or `json`: an object a line for each input' -r -f -a "text\t'For people'
+json\t'For programs'"
+complete -c redkit -n "__fish_redkit_using_subcommand replay" -l color -d 'When to use colours: auto, always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c redkit -n "__fish_redkit_using_subcommand replay" -l threads -d 'Threads that decode [default: one a processor]' -r
+complete -c redkit -n "__fish_redkit_using_subcommand replay" -l max-memory -d 'Memory to use at most, as in 512MiB or 2GB [default: three quarters of what there is]' -r
+complete -c redkit -n "__fish_redkit_using_subcommand replay" -l max-spool -d 'Room in temporary files to use at most [default: 10GiB]' -r
+complete -c redkit -n "__fish_redkit_using_subcommand replay" -l drop-expired -d 'Remove keys whose time has passed by --now, at the end'
+complete -c redkit -n "__fish_redkit_using_subcommand replay" -l digest -d 'Give the digest that DEBUG DIGEST says on the server --like'
+complete -c redkit -n "__fish_redkit_using_subcommand replay" -l full-digest -d 'Give the full digest, which also covers expiry times, groups, counters and functions'
+complete -c redkit -n "__fish_redkit_using_subcommand replay" -s q -l quiet -d 'Say only what is wrong'
+complete -c redkit -n "__fish_redkit_using_subcommand replay" -s v -l verbose -d 'Say more: how much was read in which time'
+complete -c redkit -n "__fish_redkit_using_subcommand replay" -l no-progress -d 'Do not show a progress bar'
+complete -c redkit -n "__fish_redkit_using_subcommand replay" -l no-mmap -d 'Read files instead of mapping them into memory'
+complete -c redkit -n "__fish_redkit_using_subcommand replay" -s h -l help -d 'Print help: short with -h, all of it with --help'
+complete -c redkit -n "__fish_redkit_using_subcommand replay" -s V -l version -d 'Print the version'
+complete -c redkit -n "__fish_redkit_using_subcommand diff" -l format -d '`text` for people, `ndjson`, an object a line, or `json`, one document' -r -f -a "text\t''
+ndjson\t''
+json\t''"
+complete -c redkit -n "__fish_redkit_using_subcommand diff" -l like -d 'The server that logs are replayed as, as in redis-7.0 or valkey-9.1.2' -r
+complete -c redkit -n "__fish_redkit_using_subcommand diff" -l now -d 'The time by which expiries are judged' -r
+complete -c redkit -n "__fish_redkit_using_subcommand diff" -s k -l key -d 'Only keys that match this pattern, as in KEYS: user:*, h?llo, [a-c]*' -r
+complete -c redkit -n "__fish_redkit_using_subcommand diff" -l key-regex -d 'Only keys in which this regular expression matches' -r
+complete -c redkit -n "__fish_redkit_using_subcommand diff" -s K -l not-key -d 'No keys that match this pattern; may be given more than once' -r
+complete -c redkit -n "__fish_redkit_using_subcommand diff" -s t -l type -d 'Only these types: string, list, set, zset, hash, stream, module, …' -r -f -a "string\t''
+list\t''
+set\t''
+zset\t''
+hash\t''
+stream\t''
+module\t''
+array\t''
+cron\t''
+json\t''"
+complete -c redkit -n "__fish_redkit_using_subcommand diff" -l db -d 'Only these databases; may be given more than once, or as a list with commas' -r
+complete -c redkit -n "__fish_redkit_using_subcommand diff" -l slot -d 'Only keys of these cluster slots, as in 0-5460 or 42' -r
+complete -c redkit -n "__fish_redkit_using_subcommand diff" -l ttl -d 'Only keys by their expiry: none, any, expired, live' -r -f -a "none\t''
+any\t''
+expired\t''
+live\t''"
+complete -c redkit -n "__fish_redkit_using_subcommand diff" -l size -d 'Only values of this many bytes in the file, as in \'>1MiB\' or \'<=100\'' -r
+complete -c redkit -n "__fish_redkit_using_subcommand diff" -l elements -d 'Only values of this many elements, fields, members or entries, as in \'>1000\'' -r
+complete -c redkit -n "__fish_redkit_using_subcommand diff" -l limit -d 'At most N keys' -r
+complete -c redkit -n "__fish_redkit_using_subcommand diff" -s o -l output -d 'Write to FILE instead of stdout' -r -F
+complete -c redkit -n "__fish_redkit_using_subcommand diff" -l color -d 'When to use colours: auto, always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c redkit -n "__fish_redkit_using_subcommand diff" -l threads -d 'Threads that decode [default: one a processor]' -r
+complete -c redkit -n "__fish_redkit_using_subcommand diff" -l max-memory -d 'Memory to use at most, as in 512MiB or 2GB [default: three quarters of what there is]' -r
+complete -c redkit -n "__fish_redkit_using_subcommand diff" -l max-spool -d 'Room in temporary files to use at most [default: 10GiB]' -r
+complete -c redkit -n "__fish_redkit_using_subcommand diff" -l force -d 'Replace FILE where it exists'
+complete -c redkit -n "__fish_redkit_using_subcommand diff" -s q -l quiet -d 'Say only what is wrong'
+complete -c redkit -n "__fish_redkit_using_subcommand diff" -s v -l verbose -d 'Say more: how much was read in which time'
+complete -c redkit -n "__fish_redkit_using_subcommand diff" -l no-progress -d 'Do not show a progress bar'
+complete -c redkit -n "__fish_redkit_using_subcommand diff" -l no-mmap -d 'Read files instead of mapping them into memory'
+complete -c redkit -n "__fish_redkit_using_subcommand diff" -s h -l help -d 'Print help: short with -h, all of it with --help'
+complete -c redkit -n "__fish_redkit_using_subcommand diff" -s V -l version -d 'Print the version'
 complete -c redkit -n "__fish_redkit_using_subcommand get" -l db -d 'The database it is in' -r
 complete -c redkit -n "__fish_redkit_using_subcommand get" -l strings -d 'How to write strings: auto, base64, hex, escape' -r -f -a "auto\t''
 base64\t''
@@ -162,6 +235,7 @@ size\t''
 offset\t''
 ttl\t''"
 complete -c redkit -n "__fish_redkit_using_subcommand get" -l now -d 'The time by which expiries are judged' -r
+complete -c redkit -n "__fish_redkit_using_subcommand get" -l like -d 'The server that a log is replayed as, as in redis-7.0 or valkey-9.1.2' -r
 complete -c redkit -n "__fish_redkit_using_subcommand get" -s o -l output -d 'Write to FILE instead of stdout' -r -F
 complete -c redkit -n "__fish_redkit_using_subcommand get" -l color -d 'When to use colours: auto, always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
@@ -278,14 +352,16 @@ complete -c redkit -n "__fish_redkit_using_subcommand man" -l no-progress -d 'Do
 complete -c redkit -n "__fish_redkit_using_subcommand man" -l no-mmap -d 'Read files instead of mapping them into memory'
 complete -c redkit -n "__fish_redkit_using_subcommand man" -s h -l help -d 'Print help: short with -h, all of it with --help'
 complete -c redkit -n "__fish_redkit_using_subcommand man" -s V -l version -d 'Print the version'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json get info log cut explain completions man help" -f -a "check-rdb" -d 'Check snapshots: structure, every value, checksum, who can load them'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json get info log cut explain completions man help" -f -a "check-aof" -d 'Check logs: every command, what is damaged, what a server makes of it'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json get info log cut explain completions man help" -f -a "dump-to-json" -d 'Write snapshots as JSON: every key with its value, one object a line'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json get info log cut explain completions man help" -f -a "get" -d 'Write one key as JSON'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json get info log cut explain completions man help" -f -a "info" -d 'Show what snapshots, logs and sets of logs say of themselves, in milliseconds'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json get info log cut explain completions man help" -f -a "log" -d 'List the commands of a log, with where and when each was written'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json get info log cut explain completions man help" -f -a "cut" -d 'Take commands out of a log: undo a FLUSHALL, go back to 14:03'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json get info log cut explain completions man help" -f -a "explain" -d 'Explain a finding: what it means, an example, what to do'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json get info log cut explain completions man help" -f -a "completions" -d 'Print the completion script for a shell'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json get info log cut explain completions man help" -f -a "man" -d 'Write the man pages into a directory'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json get info log cut explain completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json replay diff get info log cut explain completions man help" -f -a "check-rdb" -d 'Check snapshots: structure, every value, checksum, who can load them'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json replay diff get info log cut explain completions man help" -f -a "check-aof" -d 'Check logs: every command, what is damaged, what a server makes of it'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json replay diff get info log cut explain completions man help" -f -a "dump-to-json" -d 'Write snapshots and logs as JSON: every key with its value, one object a line'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json replay diff get info log cut explain completions man help" -f -a "replay" -d 'Run a log over its snapshot, as a server does when it starts, and say what comes out'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json replay diff get info log cut explain completions man help" -f -a "diff" -d 'Say which keys differ between two snapshots or logs'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json replay diff get info log cut explain completions man help" -f -a "get" -d 'Write one key as JSON'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json replay diff get info log cut explain completions man help" -f -a "info" -d 'Show what snapshots, logs and sets of logs say of themselves, in milliseconds'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json replay diff get info log cut explain completions man help" -f -a "log" -d 'List the commands of a log, with where and when each was written'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json replay diff get info log cut explain completions man help" -f -a "cut" -d 'Take commands out of a log: undo a FLUSHALL, go back to 14:03'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json replay diff get info log cut explain completions man help" -f -a "explain" -d 'Explain a finding: what it means, an example, what to do'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json replay diff get info log cut explain completions man help" -f -a "completions" -d 'Print the completion script for a shell'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json replay diff get info log cut explain completions man help" -f -a "man" -d 'Write the man pages into a directory'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json replay diff get info log cut explain completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -6,8 +6,9 @@ use crate::keyspace::table::{Keyed, Table};
 use crate::keyspace::text::Text;
 use crate::keyspace::value::Value;
 
-/// A key with its value.
+/// A key with its value: one line of the processor's cache.
 #[derive(Clone, Debug)]
+#[repr(align(64))]
 pub struct Slot {
     key: Text,
     /// The value.
@@ -110,5 +111,16 @@ impl Shard {
     /// Removes every key of every database.
     pub fn clear(&mut self) {
         self.dbs.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Slot;
+
+    #[test]
+    fn a_slot_is_a_line_of_the_cache_and_so_is_one_that_may_be_missing() {
+        assert_eq!(size_of::<Slot>(), 64);
+        assert_eq!(size_of::<Option<Slot>>(), 64);
     }
 }

@@ -90,6 +90,15 @@ impl<E: Keyed> Table<E> {
             .map(|place| place.at)
     }
 
+    /// Where the first entry of this hash is, which is nearly always the one looked for. No entry is
+    /// looked at.
+    #[inline]
+    pub fn likely(&self, hash: u64) -> Option<u32> {
+        let short = hash as u32;
+        let found = self.index.find(spread(short), |place| place.hash == short);
+        found.map(|place| place.at)
+    }
+
     /// The entry at a place.
     #[inline]
     pub fn at(&self, at: u32) -> Option<&E> {

@@ -69,6 +69,19 @@ impl Value {
         }
     }
 
+    /// Looks at the first byte of what it holds on the heap. Means nothing.
+    #[inline]
+    pub fn fetch(&self) -> usize {
+        match self {
+            Value::String(text) => text.first().copied().map_or(0, usize::from),
+            Value::List(list) => list.len(),
+            Value::Set(set) => set.len(),
+            Value::ZSet(zset) => zset.len(),
+            Value::Hash(hash) => hash.len(),
+            Value::Stream(_) | Value::Module(_) => 0,
+        }
+    }
+
     /// Bytes that it takes in memory, about.
     pub fn heap(&self) -> usize {
         match self {

@@ -113,6 +113,18 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// Where the key of this hash most likely is.
+    #[inline]
+    pub(super) fn likely(&self, db: u32, hash: u64) -> Option<u32> {
+        self.shard(hash)?.db(db)?.likely(hash)
+    }
+
+    /// The key at a place, of the part that this hash belongs to.
+    #[inline]
+    pub(super) fn at(&self, db: u32, hash: u64, at: u32) -> Option<&Slot> {
+        self.shard(hash)?.db(db)?.at(at)
+    }
+
     /// Takes note of the hash of a key, so that it need not be computed again for the very same bytes.
     #[inline]
     pub(super) fn know(&mut self, key: &[u8], hash: u64) {

@@ -19,6 +19,8 @@ use crate::replay::table::Row;
 
 /// Commands that are handed over at once.
 const BATCH: usize = 512;
+/// Commands whose keys are fetched at once.
+const AHEAD: usize = 16;
 /// Batches that may wait for a thread.
 const WAITING: usize = 8;
 
@@ -166,7 +168,7 @@ impl<'d> Crew<'d> {
 
     /// Hands a command over. `args` are those behind the name.
     #[inline]
-    pub(super) fn hand_over(&mut self, job: Handed, args: &[&'d [u8]]) {
+    pub(super) fn hand_over(&mut self, job: &Handed, args: &[&'d [u8]]) {
         let index = shard_of(job.hash, self.total) / self.each;
         let Some(worker) = self.workers.get_mut(index) else {
             return;
@@ -232,6 +234,27 @@ fn send<'d>(worker: &Worker<'d>, order: Order<'d>) {
     let _ = worker.orders.send(order);
 }
 
+/// Has the keys of the next few commands fetched from memory, so that they are at hand when it is
+/// their turn. In each step the keys do not depend on each other, so that the processor waits for all
+/// of them at once, where the commands would make it wait for each in turn.
+fn fetch(context: &Context<'_>, jobs: &[Job]) {
+    let mut places = [None; AHEAD];
+    let mut sum = 0u64;
+    for (place, job) in places.iter_mut().zip(jobs) {
+        *place = context.likely(job.db, job.hash);
+    }
+    let slot = |place: &Option<u32>, job: &Job| context.at(job.db, job.hash, (*place)?);
+    for (place, job) in places.iter().zip(jobs) {
+        let slot = slot(place, job);
+        sum += slot.map_or(0, |slot| u64::from(slot.expires_at().is_some()));
+    }
+    for (place, job) in places.iter().zip(jobs) {
+        sum += slot(place, job).map_or(0, |slot| slot.value.fetch() as u64);
+    }
+    // Else all of it would be left out, since it comes to nothing.
+    std::hint::black_box(sum);
+}
+
 /// What a thread owns.
 struct Part {
     first: usize,
@@ -253,13 +276,17 @@ impl Part {
         }
         let mut context = Context::of_part(common.rules, shards, (*first, *total), common.memory);
         let mut rest = batch.args.as_slice();
-        for job in &batch.jobs {
+        for (index, job) in batch.jobs.iter().enumerate() {
+            if index % AHEAD == 0 {
+                let ahead = batch.jobs.get(index..).unwrap_or_default();
+                fetch(&context, ahead.get(..AHEAD).unwrap_or(ahead));
+            }
             let (args, after) = rest.split_at(job.args as usize);
             rest = after;
             context.db = job.db;
             context.time = job.time;
             context.relative = 0;
-            if let Some(key) = args.first() {
+            if let Some(key) = job.row.key(args) {
                 context.know(key, job.hash);
             }
             match (job.row.apply)(&mut context, Args::new(args)) {

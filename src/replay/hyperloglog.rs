@@ -12,7 +12,7 @@ use registers::{Behind, Corrupt, HyperLogLog, Registers};
 /// The commands of this file, sorted by name.
 pub(super) const TABLE: &[Row] = &[
     Row::one("pfadd", pfadd),
-    Row::many("pfcount", pfcount),
+    Row::one_alone("pfcount", pfcount),
     Row::many("pfdebug", pfdebug),
     Row::many("pfmerge", pfmerge),
     Row::read("pfselftest", |_, _| Ok(Reply::OK)),

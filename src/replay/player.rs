@@ -106,6 +106,8 @@ pub struct Player<'p, 'd> {
     queue: Option<Vec<Job<'d>>>,
     /// Where a thread came to an end.
     stopped: Option<Stopped>,
+    /// How many more commands were handed out than the log has.
+    parts: u64,
 }
 
 /// A command that waits for its EXEC.
@@ -152,6 +154,7 @@ pub fn play<'d, T>(
             files: 0,
             queue: None,
             stopped: None,
+            parts: 0,
         };
         let result = with(&mut player);
         player.call_back();
@@ -255,15 +258,15 @@ impl<'d> Player<'_, 'd> {
             Ok(Found::Exec) => return self.exec(at, number, args),
             Err(why) => return Err(Stopped { at, number, why }),
         };
-        if row.touches == Touches::Key
-            && let Some(key) = rest.first()
-            && let Some(crew) = &mut self.crew
+        if let Some(crew) = &mut self.crew
+            && row.touches != Touches::Any
+            && let Some(key) = row.key(rest)
         {
             if self.common.halted.load(Ordering::Relaxed) {
                 return self.halt();
             }
             crew.send_away(self.keyspace.parts_mut());
-            let job = Handed {
+            let mut job = Handed {
                 row,
                 hash: keys::hash(key),
                 at,
@@ -271,7 +274,15 @@ impl<'d> Player<'_, 'd> {
                 time,
                 db: self.db,
             };
-            crew.hand_over(job, rest);
+            if row.touches == Touches::EachKey && rest.len() > 1 {
+                for key in rest {
+                    job.hash = keys::hash(key);
+                    crew.hand_over(&job, std::slice::from_ref(key));
+                }
+                self.parts += rest.len() as u64 - 1;
+            } else {
+                crew.hand_over(&job, rest);
+            }
             return Ok(());
         }
         self.call_back();
@@ -362,7 +373,7 @@ impl<'d> Player<'_, 'd> {
     }
 
     fn take(&mut self, done: Done) {
-        self.played.done += done.done;
+        self.played.done += done.done - std::mem::take(&mut self.parts).min(done.done);
         self.played.relative += done.relative;
         done.notes.into_iter().for_each(|note| self.list(note));
         if let Some(stopped) = done.stopped {

@@ -21,6 +21,12 @@ pub(super) enum Touches {
     /// The key that is its first argument, and nothing else: whoever owns the key may do it, beside
     /// others who own other keys.
     Key,
+    /// The same where it has no other argument; else anything.
+    OnlyKey,
+    /// The key that is its second argument, behind the name of a subcommand.
+    SecondKey,
+    /// The keys that are its arguments, each by itself: it may be done key by key.
+    EachKey,
     /// Anything.
     Any,
 }
@@ -49,6 +55,31 @@ impl Row {
         }
     }
 
+    /// A command that changes the keys that are its arguments, each by itself.
+    pub(super) const fn each(name: &'static str, apply: Handler) -> Row {
+        Row {
+            touches: Touches::EachKey,
+            ..Row::many(name, apply)
+        }
+    }
+
+    /// A command that changes the key that is its first argument where that is the only one, and
+    /// several keys, or none, else.
+    pub(super) const fn one_alone(name: &'static str, apply: Handler) -> Row {
+        Row {
+            touches: Touches::OnlyKey,
+            ..Row::many(name, apply)
+        }
+    }
+
+    /// A command that changes the key behind the name of a subcommand.
+    pub(super) const fn second(name: &'static str, apply: Handler) -> Row {
+        Row {
+            touches: Touches::SecondKey,
+            ..Row::many(name, apply)
+        }
+    }
+
     /// A command that changes several keys, or other things.
     pub(super) const fn many(name: &'static str, apply: Handler) -> Row {
         Row {
@@ -66,6 +97,19 @@ impl Row {
             touches: Touches::Any,
             reads: true,
             apply,
+        }
+    }
+}
+
+impl Row {
+    /// The key that says which thread does the command; none where several keys have a say.
+    #[inline]
+    pub(super) fn key<'a>(&self, args: &[&'a [u8]]) -> Option<&'a [u8]> {
+        match self.touches {
+            Touches::Key | Touches::EachKey => args.first().copied(),
+            Touches::OnlyKey if args.len() == 1 => args.first().copied(),
+            Touches::SecondKey => args.get(1).copied(),
+            Touches::OnlyKey | Touches::Any => None,
         }
     }
 }

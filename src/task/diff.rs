@@ -12,10 +12,11 @@ use crate::keyspace::digest::FullDigest;
 use crate::rdb::Scratch;
 use crate::rdb::batch::{Batch, Batches};
 use crate::rdb::parser::State;
+use crate::rdb::string;
 use crate::rdb::value::{count, walk};
 use crate::record::filter::{Filter, FilterOptions};
 use crate::record::room::Room;
-use crate::record::{DataType, Entry, Flow, Record};
+use crate::record::{DataType, Entry, Flow, RdbType, Record};
 use crate::report::diff::{Change, Difference, Side};
 use crate::report::finding::{Finding, Findings};
 use crate::task::open::{self, Dumpable};
@@ -460,7 +461,10 @@ impl<'s> Again<'s> {
                 db: entry.db,
                 key: key.into_owned(),
                 of: entry.value.rdb_type.data_type(),
-                elements: count::elements(&entry.value, &mut self.scratch)?,
+                elements: match string::stored(entry.value.bytes) {
+                    Ok((_, stored)) if entry.value.rdb_type == RdbType::String => stored.len(),
+                    _ => count::elements(&entry.value, &mut self.scratch)?,
+                },
                 bytes: entry.value.bytes.len() as u64,
                 expires_at: entry.expires_at,
             });

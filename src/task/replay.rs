@@ -8,6 +8,7 @@ use crate::aof::resp::{self, Item};
 use crate::bytes::Problem;
 use crate::command::Like;
 use crate::error::{Error, ErrorKind, Hint, Place, Result};
+use crate::io::kind::Kind;
 use crate::io::source::{Behind, Map};
 use crate::keyspace::digest::{self, Summed};
 use crate::keyspace::{Keyspace, Rules, Slot, save};
@@ -19,7 +20,7 @@ use crate::task::check_aof::{self, AofOptions};
 use crate::task::log_files::{LogFiles, Opened};
 use crate::task::logs::{self, Logs};
 use crate::task::place::FileOffset;
-use crate::task::{InputPath, Run};
+use crate::task::{InputPath, Run, open};
 use load::load;
 
 /// Bytes between two words on how far a log is played.
@@ -79,7 +80,20 @@ pub struct Replayed {
 /// Input that cannot be read, or is neither snapshot nor log; a limit on memory. Damage is a finding,
 /// and what stands before it is in the keyspace.
 pub fn replay(input: &InputPath, options: &ReplayOptions, run: &Run<'_>) -> Result<Replayed> {
-    of_logs(logs::logs(input, run)?, options, run)
+    let logs = match input {
+        InputPath::File(path) if path.is_dir() => logs::logs(input, run)?,
+        _ => {
+            let source = open::source(input, run)?;
+            if source.kind() == Kind::Unknown {
+                return Err(Error::new(ErrorKind::WrongKind {
+                    found: Kind::Unknown.name(),
+                    expected: "an RDB file or an AOF",
+                }));
+            }
+            logs::of_source(input, source, run)?
+        }
+    };
+    of_logs(logs, options, run)
 }
 
 /// The same of what was found at a path.
@@ -103,7 +117,7 @@ pub(crate) fn of_logs(logs: Logs, options: &ReplayOptions, run: &Run<'_>) -> Res
     let mut rules = Rules::new(like, options.now);
     rules.databases = databases(&check);
     let files = LogFiles::of(logs);
-    let opened = open(&files, run)?;
+    let opened = open_all(&files, run)?;
     let plan = Plan::new(&files, &check, options, &opened)?;
     let shards = if run.threads > 1 { run.threads * 4 } else { 1 };
     let mut keyspace = Keyspace::new(rules, shards);
@@ -197,7 +211,7 @@ fn databases(check: &AofReport) -> u32 {
     DATABASES.max(highest.saturating_add(1))
 }
 
-fn open<'f>(files: &'f LogFiles, run: &Run<'_>) -> Result<Vec<(usize, Opened<'f>)>> {
+fn open_all<'f>(files: &'f LogFiles, run: &Run<'_>) -> Result<Vec<(usize, Opened<'f>)>> {
     let mut opened = Vec::new();
     for index in 0..files.count() {
         if let Some(file) = files.get(index, run)? {

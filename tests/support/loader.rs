@@ -7,12 +7,13 @@ use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use redkit::io::progress::Quiet;
 use redkit::report::aof::{AofReport, Fate};
 use redkit::report::check::Verdict;
 use redkit::task::check_aof::{AofOptions, check_aof, check_bytes};
+use redkit::task::replay::{ReplayOptions, replay};
 use redkit::task::{InputPath, Run};
 
 use super::server::{Server, ServerKind};
@@ -141,6 +142,8 @@ pub(crate) struct Start {
     pub(crate) seen: Seen,
     /// Keys that it has then, in all databases.
     pub(crate) keys: u64,
+    /// What DEBUG DIGEST says of them; none of a server that does not run.
+    pub(crate) digest: Option<String>,
     pub(crate) log: String,
 }
 
@@ -175,13 +178,19 @@ pub(crate) fn start(kind: ServerKind, files: &Files) -> Start {
     match started {
         Ok(server) => {
             let log = server.log();
+            let digest = Some(cmd!(server.client(), "DEBUG", "DIGEST").text());
             let keyspace = cmd!(server.client(), "INFO", "keyspace").text();
             let keys = keyspace.split([':', ',']);
             let keys = keys.filter_map(|part| part.strip_prefix("keys="));
             let keys = keys.map(|n| n.parse::<u64>().unwrap()).sum();
             let after = all_in(server.folder());
             let seen = seen(&before, &after, &log);
-            Start { seen, keys, log }
+            Start {
+                seen,
+                keys,
+                digest,
+                log,
+            }
         }
         Err(error) => {
             let status = error.status;
@@ -194,6 +203,7 @@ pub(crate) fn start(kind: ServerKind, files: &Files) -> Start {
                     Seen::Refuses
                 },
                 keys: 0,
+                digest: None,
                 log: error.log,
             }
         }
@@ -283,6 +293,39 @@ pub(crate) fn said(kind: ServerKind, files: &Files) -> AofReport {
         }
     };
     report.unwrap_or_else(|error| panic!("{kind}: {error}\n{}", files.shown()))
+}
+
+/// Digests of the keyspace that our replay comes to: as a server has it that has just loaded the
+/// files, and once it has removed what has passed.
+pub(crate) fn replayed(kind: ServerKind, files: &Files) -> [String; 2] {
+    let folder = TempFolder::new();
+    let path = match files {
+        Files::One(bytes) => {
+            let path = folder.path().join("log");
+            fs::write(&path, bytes).unwrap();
+            path
+        }
+        Files::Set(_) => files.write_for_us(folder.path()),
+    };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let run = Run {
+        threads: 2,
+        mmap: true,
+        max_spool: 0,
+        max_memory: 4 << 30,
+        progress: &Quiet,
+    };
+    [false, true].map(|drop_expired| {
+        let options = ReplayOptions {
+            like: Some(kind.id().parse().expect("a server's name")),
+            now: Some(i64::try_from(now.as_millis()).unwrap()),
+            digest: true,
+            drop_expired,
+            ..ReplayOptions::default()
+        };
+        let replayed = replay(&InputPath::File(path.clone()), &options, &run).unwrap();
+        replayed.report.digest.map(|(hex, _)| hex).unwrap()
+    })
 }
 
 /// What the server would be seen to do if what we say is true.

@@ -14,7 +14,7 @@ use redkit::report::check::Verdict;
 
 use super::damage::{Chance, commands};
 use super::json::Json;
-use super::loader::{Files, Seen, Servers, agrees, all_in, meant, said};
+use super::loader::{Files, Seen, Servers, agrees, all_in, meant, replayed, said};
 use super::server::ServerKind;
 use super::{TempFolder, starting};
 
@@ -132,6 +132,17 @@ impl Court {
         let start = self.servers.start(*kind, files);
         if !agrees(&report, &start) {
             return Err(format!("we say {:?}\n  it does {start}", report.fate));
+        }
+        if let Some(digest) = &start.digest
+            && meant(&report) == start.seen
+        {
+            self.count("digests");
+            let ours = replayed(*kind, files);
+            if !ours.contains(digest) {
+                return Err(format!(
+                    "our replay comes to {ours:?}, the server to {digest}"
+                ));
+            }
         }
         match report.fate {
             Fate::StartsEmpty(_) => self.count("verdict loads-truncated: starts empty"),

@@ -18,7 +18,7 @@ pub(super) const TABLE: &[Row] = &[
     Row::many("cluster", cluster),
     Row::many("copy", place::copy),
     Row::read("dbsize", read::dbsize),
-    Row::many("del", del),
+    Row::each("del", del),
     Row::read("exists", read::exists),
     Row::one("expire", expiry::expire),
     Row::one("expireat", expiry::expireat),
@@ -44,7 +44,7 @@ pub(super) const TABLE: &[Row] = &[
     Row::read("touch", read::exists),
     Row::read("ttl", expiry::ttl),
     Row::read("type", read::type_of),
-    Row::many("unlink", del),
+    Row::each("unlink", del),
 ];
 
 fn del(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {

@@ -27,7 +27,7 @@ pub(super) const TABLE: &[Row] = &[
     Row::one("xdel", delete::xdel),
     Row::one("xdelex", delete::xdelex),
     // Its key is the second argument.
-    Row::many("xgroup", group::xgroup),
+    Row::second("xgroup", group::xgroup),
     Row::read("xinfo", info::xinfo),
     Row::read("xlen", read::xlen),
     Row::read("xpending", info::xpending),
