@@ -527,7 +527,7 @@ mod tests {
             let (mut list, mut model) = (List::new(), VecDeque::new());
             // Many short elements, or few nodes with long ones; it grows, then shrinks.
             let long = [20, 3000][round % 2];
-            let steps = [300, 2500][round % 2 ^ 1];
+            let steps = [300, 2500][(round % 2) ^ 1];
             for step in 0..steps {
                 let grows = step < steps * 2 / 3;
                 let index = random.below(model.len() + 1);

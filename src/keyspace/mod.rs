@@ -142,7 +142,7 @@ impl Keyspace {
 #[inline]
 pub fn shard_of(hash: u64, shards: usize) -> usize {
     // The low half of the hash is the tables'.
-    ((hash >> 32) * shards as u64 >> 32) as usize
+    (((hash >> 32) * shards as u64) >> 32) as usize
 }
 
 /// The name of a function library, from the first line of its source: `#!lua name=NAME`.

@@ -6,7 +6,7 @@
 //! it is done as if there were one thread. So the result is that of one thread.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, channel, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::thread::Scope;
 
 use crate::keyspace::{Rules, Shard, shard_of};
@@ -221,10 +221,7 @@ fn flush(worker: &mut Worker<'_>) {
     if worker.batch.jobs.is_empty() {
         return;
     }
-    let next = match worker.used.try_recv() {
-        Ok(batch) => batch,
-        Err(TryRecvError::Empty | TryRecvError::Disconnected) => Batch::default(),
-    };
+    let next = worker.used.try_recv().unwrap_or_default();
     let batch = std::mem::replace(&mut worker.batch, next);
     send(worker, Order::Do(batch));
 }

@@ -255,7 +255,7 @@ const TEMPLATES: &[(Who, &str)] = &[
     ),
     (
         All,
-        "EVAL redis.call('sadd',KEYS[1],'a',ARGV[1]);return{err='ERR\u{20}x'} 1 <E> <v>",
+        "EVAL redis.call('sadd',KEYS[1],'a',ARGV[1]);return{err='ERR\u{a0}x'} 1 <E> <v>",
     ),
 ];
 
@@ -355,7 +355,7 @@ fn fill(template: &str, random: &mut Random, now: i64) -> Command {
     for word in text.split(' ').filter(|word| !word.is_empty()) {
         match word.strip_prefix('<').and_then(|w| w.strip_suffix('>')) {
             Some(hole) => args.push(value(hole, random, now)),
-            None => args.push(word.replace('\u{20}', " ").into_bytes()),
+            None => args.push(word.replace('\u{a0}', " ").into_bytes()),
         }
     }
     if args.first().is_some_and(|name| name == b"!RESTORE") {

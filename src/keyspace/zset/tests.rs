@@ -40,7 +40,7 @@ fn against_a_map(entries: usize, names: u64, scores: u64, steps: usize, seed: u6
     let (mut zset, mut model) = (ZSet::new(), Model::new());
     for step in 0..steps {
         // It grows, then shrinks, and so again.
-        let grows = (step * 4 / steps) % 2 == 0;
+        let grows = (step * 4 / steps).is_multiple_of(2);
         let member = format!("member:{}", random.below(names)).into_bytes();
         let score = random.below(scores) as f64 / 4.0 - 3.0;
         match random.below(100) {

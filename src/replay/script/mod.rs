@@ -135,7 +135,7 @@ fn fcall(_: &mut Context<'_>, _: Args<'_>) -> Outcome {
 
 fn by_body(cx: &mut Context<'_>, args: Args<'_>, read_only: bool) -> Outcome {
     let ([body], _) = args.first()?;
-    let (keys, args) = keys_and_args(args)?;
+    let [keys, args] = keys_and_args(args)?;
     let digest = digest(body);
     with_scripts(cx, |cx, scripts| {
         scripts.learn(cx, digest, body)?;
@@ -156,7 +156,7 @@ fn by_digest(cx: &mut Context<'_>, args: Args<'_>, read_only: bool) -> Outcome {
     let ([name], _) = args.first()?;
     let mut digest = Digest::try_from(name).map_err(|_| missing())?;
     digest.make_ascii_lowercase();
-    let (keys, args) = keys_and_args(args)?;
+    let [keys, args] = keys_and_args(args)?;
     with_scripts(cx, |cx, scripts| {
         if !scripts.known.contains_key(&digest) {
             return Err(missing());
@@ -174,7 +174,7 @@ fn by_digest(cx: &mut Context<'_>, args: Args<'_>, read_only: bool) -> Outcome {
 }
 
 /// The keys and the other arguments of EVAL and the like: the second one says how many are keys.
-fn keys_and_args(args: Args<'_>) -> Result<(&[&[u8]], &[&[u8]]), Rejection> {
+fn keys_and_args(args: Args<'_>) -> Result<[&[&[u8]]; 2], Rejection> {
     let ([_, count], rest) = args.first()?;
     let count = integer(count)?;
     if count > rest.len() as i64 {
@@ -184,7 +184,7 @@ fn keys_and_args(args: Args<'_>) -> Result<(&[&[u8]], &[&[u8]]), Rejection> {
     let Ok(count) = usize::try_from(count) else {
         return Err(Rejection::error("ERR Number of keys can't be negative"));
     };
-    Ok((rest.until(count).slice(), rest.from(count).slice()))
+    Ok([rest.until(count).slice(), rest.from(count).slice()])
 }
 
 /// Does something with the scripts and the rest of a context apart.

@@ -68,8 +68,8 @@ fn write(run: &Run, out: &mut Vec<u8>, value: &Value, level: usize) -> Result<()
             let size = bytes.len();
             match size {
                 ..32 => out.push(0xa0 | size as u8),
-                ..0x100 => out.extend([0xd9, size as u8]),
-                ..0x1_0000 => sized(out, 0xda, &(size as u16).to_be_bytes()),
+                32..0x100 => out.extend([0xd9, size as u8]),
+                0x100..0x1_0000 => sized(out, 0xda, &(size as u16).to_be_bytes()),
                 _ => sized(out, 0xdb, &(size as u32).to_be_bytes()),
             }
             out.extend_from_slice(&bytes);
@@ -147,7 +147,7 @@ fn write_table(run: &Run, out: &mut Vec<u8>, table: &Table, level: usize) -> Res
 fn heading(out: &mut Vec<u8>, [fix, two, four]: [u8; 3], count: usize) {
     match count {
         ..16 => out.push(fix | count as u8),
-        ..0x1_0000 => sized(out, two, &(count as u16).to_be_bytes()),
+        16..0x1_0000 => sized(out, two, &(count as u16).to_be_bytes()),
         _ => sized(out, four, &(count as u32).to_be_bytes()),
     }
 }

@@ -61,7 +61,7 @@ pub(super) fn text(value: f64) -> Vec<u8> {
 /// A double as a `long`, as processors convert it: what does not fit is the least.
 pub(super) fn to_long(value: f64) -> i64 {
     const BOUND: f64 = 9_223_372_036_854_775_808.0;
-    if value >= -BOUND && value < BOUND {
+    if (-BOUND..BOUND).contains(&value) {
         value as i64
     } else {
         i64::MIN
