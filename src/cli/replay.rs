@@ -187,6 +187,9 @@ impl Replay {
                 Some(key) => one_of(&keyspace, self.db, key, &DumpOptions::default(), run)?,
                 None => None,
             };
+            // The program ends soon: giving back millions of keys one by one would take longer than
+            // some of the work.
+            std::mem::forget(keyspace);
             Ok((report, found))
         })?;
         let mut exit = self.exit(&report);
