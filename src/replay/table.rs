@@ -171,4 +171,19 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn every_command_that_writes_on_some_server_has_a_row() {
+        for spec in command::all() {
+            let lines = command::ServerLine::ALL;
+            let signatures = lines.iter().filter_map(|line| spec.said_by(*line));
+            let subcommands = spec.subcommands().iter();
+            let inner = subcommands.flat_map(|one| lines.iter().filter_map(|l| one.said_by(*l)));
+            let mut all = signatures.chain(inner);
+            if all.any(|signature| signature.flags.has(command::Flag::Write)) {
+                let row = row(spec.index());
+                assert!(row.is_some_and(|row| !row.reads), "{}", spec.name());
+            }
+        }
+    }
 }

@@ -48,8 +48,6 @@ pub(super) const TABLE: &[Row] = &[
     Row::many("eval_ro", eval_ro),
     Row::many("evalsha", evalsha),
     Row::many("evalsha_ro", evalsha_ro),
-    Row::many("fcall", fcall),
-    Row::many("fcall_ro", fcall),
     Row::many("script", script),
 ];
 
@@ -124,13 +122,6 @@ fn evalsha(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 
 fn evalsha_ro(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     by_digest(cx, args, true)
-}
-
-/// Servers log what a function does, not its call.
-fn fcall(_: &mut Context<'_>, _: Args<'_>) -> Outcome {
-    Err(Rejection::unplayable(
-        "calls a function of a library, which is not run here",
-    ))
 }
 
 fn by_body(cx: &mut Context<'_>, args: Args<'_>, read_only: bool) -> Outcome {
