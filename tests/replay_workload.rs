@@ -360,7 +360,7 @@ fn workload(kind: ServerKind) {
     );
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(
-        odd * 20 <= checkpoints || only.is_some(),
+        odd * 10 <= checkpoints || only.is_some(),
         "{kind}: too often"
     );
 }

@@ -19,6 +19,8 @@ use crate::replay::table::Row;
 
 /// Commands that are handed over at once.
 const BATCH: usize = 512;
+/// Bytes of their arguments that are handed over at once: what waits is not counted as used yet.
+const BATCH_BYTES: usize = 256 << 10;
 /// Commands whose keys are fetched at once.
 const AHEAD: usize = 16;
 /// Batches that may wait for a thread.
@@ -41,6 +43,7 @@ struct Job {
 struct Batch<'d> {
     jobs: Vec<Job>,
     args: Vec<&'d [u8]>,
+    bytes: usize,
 }
 
 enum Order<'d> {
@@ -122,10 +125,13 @@ impl<'d> Crew<'d> {
                         }
                         Order::Do(batch) => {
                             part.run(&batch, common);
-                            let Batch { mut jobs, mut args } = batch;
+                            let Batch {
+                                mut jobs, mut args, ..
+                            } = batch;
                             jobs.clear();
                             args.clear();
-                            recycle.send(Batch { jobs, args }).is_ok()
+                            let bytes = 0;
+                            recycle.send(Batch { jobs, args, bytes }).is_ok()
                         }
                         Order::GiveBack => {
                             let shards = std::mem::take(&mut part.shards);
@@ -183,7 +189,8 @@ impl<'d> Crew<'d> {
             db: job.db,
             args: args.len() as u32,
         });
-        if worker.batch.jobs.len() >= BATCH {
+        worker.batch.bytes += args.iter().map(|arg| arg.len()).sum::<usize>();
+        if worker.batch.jobs.len() >= BATCH || worker.batch.bytes >= BATCH_BYTES {
             flush(worker);
         }
     }

@@ -4,7 +4,7 @@ mod load;
 
 use std::collections::BTreeMap;
 
-use crate::aof::resp::{self, Item};
+use crate::aof::resp::{self, Ending, Item};
 use crate::bytes::Problem;
 use crate::command::Like;
 use crate::error::{Error, ErrorKind, Hint, Place, Result};
@@ -394,6 +394,8 @@ impl Session<'_, '_> {
                         (after, None)
                     }
                     Ok((after, Item::Annotation(text))) => (after, Some(text)),
+                    // To servers an annotation without its line end is the end of the file.
+                    Err(_) if resp::at_end(rest) == Ending::Annotation => break,
                     // What is wrong there, the check has found.
                     Err(_) => return Ok(Go::Stop),
                 },
