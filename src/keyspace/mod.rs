@@ -23,6 +23,7 @@ pub mod table;
 pub mod text;
 mod value;
 pub mod vector;
+mod vector_items;
 mod vector_sum;
 pub mod zset;
 

@@ -1,10 +1,12 @@
-//! A keyspace as a snapshot: what the server that is followed would save.
+//! A keyspace as a snapshot: what the server that is followed would save, but for the graphs of vector
+//! sets, which are not kept.
 
 use std::collections::BTreeMap;
 
 use crate::command::ServerLine;
-use crate::error::{Error, ErrorKind, Result};
-use crate::keyspace::{Keyspace, NEVER, Rules, Slot, Value};
+use crate::error::Result;
+use crate::keyspace::module::Module;
+use crate::keyspace::{Keyspace, NEVER, Rules, Slot, Value, vector_items};
 use crate::rdb::string::Compress;
 use crate::rdb::value::Encoder;
 use crate::rdb::writer::RdbWriter;
@@ -97,12 +99,11 @@ impl<'r> Saver<'r> {
         let rdb_type = slot.value.rdb_type(self.rules);
         let (name, expires_at) = (slot.name(), slot.expires_at());
         if let Value::Module(module) = &slot.value {
-            let Some(bytes) = module.bytes() else {
-                let text = "a vector set cannot be saved: its graph is not kept".to_owned();
-                return Err(Error::new(ErrorKind::Unsupported(text)));
-            };
             return self.writer.entry(name, expires_at, rdb_type, |out| {
-                out.extend_from_slice(bytes);
+                match &**module {
+                    Module::Opaque { bytes, .. } => out.extend_from_slice(bytes),
+                    Module::Vectors(set) => vector_items::encode(set, out),
+                }
                 Ok(())
             });
         }

@@ -59,7 +59,7 @@ pub struct Projection {
     /// Components of the vectors that come.
     pub input: usize,
     /// A row of factors for each component that is stored.
-    matrix: Box<[f32]>,
+    pub(super) matrix: Box<[f32]>,
 }
 
 impl Projection {
@@ -101,7 +101,7 @@ pub struct Element {
     /// What the greatest byte stands for, where vectors are bytes.
     pub range: f32,
     /// Its level in the graph that was saved.
-    level: u64,
+    pub(super) level: u64,
 }
 
 /// Elements by name.

@@ -13,6 +13,8 @@ use crate::report::info::Writer;
 use crate::task::check_aof::walk::{Stop, finding};
 use crate::task::check_aof::{Checked, NAMES_LISTED, is_a_modules};
 
+/// Why Redis 6.2 reads a log otherwise than later servers.
+const LONG_LINE: &str = "a line of more than 127 bytes, the end of which it takes for the next";
 /// The setting that lets a server cut a log back.
 const TRUNCATED: &str = "aof-load-truncated yes";
 /// More than any command's number of arguments or least number: what is above is not told apart.
@@ -421,20 +423,24 @@ impl Checked {
                 return Fate::Refuses(Some(0), why);
             }
         }
-        // Annotations came with 7.0.
+        // Annotations and lines of more than 127 bytes came with 7.0.
         let annotation = walk
             .first_annotation
-            .filter(|_| like.line() == command::ServerLine::Redis62);
+            .map(|at| (at, "it does not know annotations"));
+        let another = walk.another_to_old.map(|at| (at, LONG_LINE));
+        let unread = [annotation, another].into_iter().flatten();
+        let unread = unread.filter(|_| like.line() == command::ServerLine::Redis62);
+        let unread = unread.min_by_key(|(at, _)| *at);
         let mut faults = walk.used.faults(like, &self.allowed).into_iter();
         let fault = faults.find(|fault| !matches!(fault.ill, Ill::Runs(_)));
         let crash = walk.stop.as_ref().and_then(Stop::crash);
         let before = |at: u64| crash.is_none_or(|crash| at < crash);
-        let annotation = annotation.filter(|at| before(*at));
+        let unread = unread.filter(|(at, _)| before(*at));
         let fault = fault.filter(|fault| before(fault.at));
-        let refused = match (annotation, fault) {
-            (Some(at), fault) if fault.as_ref().is_none_or(|fault| at < fault.at) => Some(
-                Fate::Refuses(Some(at), "it does not know annotations".to_owned()),
-            ),
+        let refused = match (unread, fault) {
+            (Some((at, why)), fault) if fault.as_ref().is_none_or(|fault| at < fault.at) => {
+                Some(Fate::Refuses(Some(at), why.to_owned()))
+            }
             (_, Some(Fault { at, name, ill, .. })) => Some(match ill {
                 Ill::Name if like.is_newer_than_known() => {
                     Fate::Refuses(Some(at), format!("{name} is not known before it"))
@@ -471,9 +477,7 @@ impl Checked {
             (Some(Stop::Cut(at, _)), _)
                 if walk.old_format && like.line() == command::ServerLine::Redis62 =>
             {
-                let why = "a line of more than 127 bytes, the end of which it takes for the next"
-                    .to_owned();
-                Fate::Refuses(Some(*at), why)
+                Fate::Refuses(Some(*at), LONG_LINE.to_owned())
             }
             (Some(Stop::Format(at, why)), _) => Fate::Refuses(Some(*at), why.clone()),
             (Some(Stop::Cut(_, before)), _) if careful => cut_back(*before),

@@ -67,6 +67,8 @@ pub(super) struct Walk {
     /// What Redis 6.2 calls a bad format where the others see the end of the file.
     pub(super) old_format: bool,
     pub(super) first_annotation: Option<u64>,
+    /// The first command that Redis 6.2 takes for something else, which ends its load.
+    pub(super) another_to_old: Option<u64>,
 }
 
 /// A part of a log without damage.
@@ -81,6 +83,7 @@ struct Stretch {
     annotations: u64,
     times: Option<(u64, u64)>,
     first_annotation: Option<u64>,
+    another_to_old: Option<u64>,
     brackets: Vec<Found>,
     findings: Findings,
     /// Where the last command begins and ends.
@@ -114,6 +117,7 @@ impl Walk {
             stop: None,
             old_format: false,
             first_annotation: None,
+            another_to_old: None,
         }
     }
 
@@ -197,6 +201,7 @@ impl Walk {
             (one, other) => one.or(other),
         };
         self.first_annotation = self.first_annotation.or(stretch.first_annotation);
+        self.another_to_old = self.another_to_old.or(stretch.another_to_old);
         self.used.add(stretch.used);
         self.findings.append(stretch.findings);
         let well = self.well;
@@ -246,6 +251,9 @@ impl Walk {
         self.tally.behind_damage += u64::from(self.tally.damages > 0);
         if command.is_lax() {
             self.find(Problem::AofLax, at, end, None);
+            if self.stop.is_none() && resp::is_another_to_old(command.bytes()) {
+                self.another_to_old.get_or_insert(at);
+            }
         }
         if let Some(bracket) = bracket(command) {
             self.bracket(at, bracket);
@@ -389,6 +397,9 @@ impl Stretch {
         self.commands += 1;
         if command.is_lax() {
             self.lax(at, end);
+            if resp::is_another_to_old(command.bytes()) {
+                self.another_to_old.get_or_insert(at);
+            }
         }
         if let Some(bracket) = bracket(command) {
             let last = self.last;
@@ -498,7 +509,7 @@ mod tests {
             walk.well,
             walk.well_before_multi,
             walk.stop,
-            walk.first_annotation
+            (walk.first_annotation, walk.another_to_old)
         )
     }
 
