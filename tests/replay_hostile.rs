@@ -6,6 +6,9 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use redkit::aof::resp::write_command;
+use redkit::rdb::string::{Compress, StringWriter};
+use redkit::rdb::writer::RdbWriter;
+use redkit::record::{Family, RdbType, RdbVersion};
 
 /// Memory that the program may have in these tests, in MiB.
 const MIB: u64 = 256;
@@ -91,6 +94,36 @@ fn a_log_that_holds_more_than_there_is_is_refused() {
         .map(|n| vec![b"SET".to_vec(), format!("k{n}").into_bytes(), value.clone()])
         .collect();
     assert_refused("SET", &log(&commands));
+}
+
+#[test]
+fn a_snapshot_of_strings_that_grow_is_refused() {
+    let version = RdbVersion {
+        family: Family::Redis,
+        number: 12,
+    };
+    let mut writer = RdbWriter::new(version, Compress::AsServer);
+    let mut strings = StringWriter::new(Compress::AsServer);
+    let zeros = vec![0; 2 << 20];
+    writer.select(0, 400, 0);
+    for n in 0..400 {
+        let name = format!("k{n}");
+        let written = writer.entry(name.as_bytes(), None, RdbType::String, |out| {
+            strings.bytes(&zeros, out);
+            Ok::<(), ()>(())
+        });
+        written.unwrap();
+    }
+    writer.end();
+    let mut bytes = Vec::new();
+    writer
+        .take(|more| {
+            bytes.extend_from_slice(more);
+            Ok::<(), ()>(())
+        })
+        .unwrap();
+    assert!(bytes.len() < 32 << 20, "{}", bytes.len());
+    assert_refused("strings of zeros", &bytes);
 }
 
 #[test]

@@ -24,6 +24,23 @@ impl Memory {
         }
     }
 
+    /// Asks the system what the process has by now: what was read may have grown on the way, as
+    /// compressed strings do.
+    ///
+    /// # Errors
+    /// It is more than it may have.
+    pub fn check(&self) -> Result<(), Rejection> {
+        let Some(known) = resident() else {
+            return Ok(());
+        };
+        self.known.store(known, Ordering::Relaxed);
+        self.claimed.store(0, Ordering::Relaxed);
+        match known.checked_sub(self.limit) {
+            None | Some(0) => Ok(()),
+            Some(more) => Err(Rejection::memory(more)),
+        }
+    }
+
     /// Takes note of bytes that will be used.
     ///
     /// # Errors

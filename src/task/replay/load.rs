@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use crate::bytes::Problem;
-use crate::error::{Error, Place, Result, What};
+use crate::error::{Error, Hint, Place, Result, What};
 use crate::io::ordered::{Piece, Pieces, Wanted, ordered};
 use crate::keyspace::{self, Db, Keyspace, Rules, Shard, Slot, shard_of, table};
 use crate::rdb::Scratch;
@@ -152,10 +152,12 @@ impl Loader<'_> {
             },
             ..Loaded::default()
         };
-        // Of what is held decompressed, less will do; the system is asked again before it is refused.
-        if self.memory.claim(batch.block.len() as u64 * 2).is_err() {
+        // What the batch becomes is seen behind it: compressed strings grow.
+        let wanted = batch.block.len() as u64 * 2;
+        if self.memory.check().is_err() || self.memory.claim(wanted).is_err() {
             let text = "the keyspace needs more memory than it may have";
-            loaded.failed = Some(Error::limit(text));
+            let error = Error::limit(text).with_hint(Hint::Other("`--max-memory` sets this limit"));
+            loaded.failed = Some(error);
             return loaded;
         }
         worker.scratch.templates = std::sync::Arc::clone(batch.state().templates());
