@@ -22,6 +22,7 @@ const LEVELS: &[(&str, u8)] = &[
     ("aof", 5),
     ("keyspace", 6),
     ("replay", 7),
+    ("write", 7),
     ("report", 8),
     ("compat", 9),
     ("task", 9),

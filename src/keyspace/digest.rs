@@ -261,7 +261,7 @@ pub fn full(keyspace: &Keyspace) -> Result<Digest> {
                 }
                 other => other.walk(&mut value)?,
             }
-            all.xor(&value.finish().0);
+            all.join(value.finish());
         }
     }
     Ok(all)
@@ -270,9 +270,11 @@ pub fn full(keyspace: &Keyspace) -> Result<Digest> {
 /// The part of the full digest that is one key's: is told its value, and sums.
 ///
 /// It is the same whatever form the value has in the file.
+///
+/// One hash takes in key, expiry and what is told in order, and at the end the sum of what is told
+/// without order, so that a small value costs no more than one.
 pub struct FullDigest {
-    key: Digest,
-    /// What was told in order.
+    /// The key, and what was told in order.
     ordered: Sha1,
     /// What was told without order: members, fields, groups, consumers.
     unordered: Digest,
@@ -284,13 +286,11 @@ pub struct FullDigest {
 impl FullDigest {
     /// Of a key whose value is to come.
     pub fn new(db: u32, key: &[u8], expires_at: Option<i64>) -> Self {
-        let mut own = Digest::default();
-        own.mix(&db.to_be_bytes());
-        own.mix(key);
-        own.mix(format!("{expires_at:?}").as_bytes());
+        let mut ordered = Sha1::new();
+        let expiry = expiry(expires_at);
+        feed(&mut ordered, &[&db.to_be_bytes(), key, &expiry]);
         FullDigest {
-            key: own,
-            ordered: Sha1::new(),
+            ordered,
             unordered: Digest::default(),
             group: None,
             is_ordered: false,
@@ -305,10 +305,8 @@ impl FullDigest {
     /// The sum.
     pub fn finish(mut self) -> Digest {
         self.end_group();
-        let mut all = self.key;
-        all.mix(&self.unordered.0);
-        all.mix(&self.ordered.finalize());
-        all
+        feed(&mut self.ordered, &[&self.unordered.0]);
+        Digest(self.ordered.finalize().into())
     }
 
     fn end_group(&mut self) {
@@ -316,6 +314,16 @@ impl FullDigest {
             self.unordered.xor(&group.finalize());
         }
     }
+}
+
+/// An expiry, or none, in nine bytes.
+fn expiry(at: Option<i64>) -> [u8; 9] {
+    let mut bytes = [0; 9];
+    if let (Some(at), [first, rest @ ..]) = (at, &mut bytes) {
+        *first = 1;
+        *rest = at.to_be_bytes();
+    }
+    bytes
 }
 
 /// Takes parts in, each with its length, so that no two lists of parts look alike.
@@ -359,10 +367,10 @@ impl ValueVisitor for FullDigest {
         expires_at: Option<i64>,
     ) -> Result<()> {
         let mut field = Sha1::new();
-        let expires_at = format!("{expires_at:?}");
+        let expires_at = expiry(expires_at);
         let (mut one, mut other) = (itoa::Buffer::new(), itoa::Buffer::new());
         let (name, value) = (name.bytes(&mut one), value.bytes(&mut other));
-        feed(&mut field, &[name, value, expires_at.as_bytes()]);
+        feed(&mut field, &[name, value, &expires_at]);
         self.unordered.xor(&field.finalize());
         Ok(())
     }

@@ -16,9 +16,13 @@ use crate::rdb::string::{Compress, StringWriter, write_number};
 use crate::record::{RdbType, RdbVersion};
 
 const FUNCTION: u8 = 0xf5;
+/// The opcode of an unsigned number in modules' items.
+const UINT: u64 = 2;
+const MODULE_AUX: u8 = 0xf7;
 const AUX: u8 = 0xfa;
 const RESIZE_DB: u8 = 0xfb;
-const EXPIRE_MS: u8 = 0xfc;
+/// Opens an expiry in milliseconds.
+pub(crate) const EXPIRE_MS: u8 = 0xfc;
 const SELECT_DB: u8 = 0xfe;
 const EOF: u8 = 0xff;
 
@@ -82,6 +86,21 @@ impl RdbWriter {
         self.out.push(rdb_type.number());
         self.strings.write(Element::Bytes(key), &mut self.out);
         write(&mut self.out)
+    }
+
+    /// Whole records, as they are to stand in the file.
+    pub fn records(&mut self, records: &[u8]) {
+        self.out.extend_from_slice(records);
+    }
+
+    /// What a module keeps outside the keys: its type's id, the moment, and its items with their
+    /// end mark.
+    pub fn module_aux(&mut self, id: u64, when: u64, items: &[u8]) {
+        self.out.push(MODULE_AUX);
+        write_number(id, &mut self.out);
+        write_number(UINT, &mut self.out);
+        write_number(when, &mut self.out);
+        self.out.extend_from_slice(items);
     }
 
     /// The end. Nothing may follow.

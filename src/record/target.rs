@@ -105,6 +105,11 @@ impl Target {
         self.is_since(opcode_since(opcode, magic))
     }
 
+    /// Whether vector sets are part of it.
+    pub fn loads_vector_sets(&self) -> bool {
+        self.family == Family::Redis && self.major >= VECTORSET_SINCE
+    }
+
     /// Whether it loads a file that uses this of the format. What is damaged in a file is not asked
     /// here.
     pub fn loads(&self, used: &Used<'_>) -> Loads {
@@ -148,7 +153,7 @@ impl Target {
         for name in used.modules.keys() {
             if name != VECTORSET {
                 needs.push(format!("module {name}"));
-            } else if self.family != Family::Redis || self.major < VECTORSET_SINCE {
+            } else if !self.loads_vector_sets() {
                 return Some("only Redis from 8.0 on has vector sets".to_owned());
             }
         }

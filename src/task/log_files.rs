@@ -52,6 +52,11 @@ impl LogFiles {
         LogFiles { logs, found }
     }
 
+    /// What was found at the path.
+    pub(crate) fn logs(&self) -> &Logs {
+        &self.logs
+    }
+
     /// How many files there are.
     pub(crate) fn count(&self) -> usize {
         self.found.as_ref().map_or(1, |found| found.files.len())

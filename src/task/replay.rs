@@ -82,24 +82,37 @@ pub struct Replayed {
 /// Input that cannot be read, or is neither snapshot nor log; a limit on memory. Damage is a finding,
 /// and what stands before it is in the keyspace.
 pub fn replay(input: &InputPath, options: &ReplayOptions, run: &Run<'_>) -> Result<Replayed> {
-    let logs = match input {
-        InputPath::File(path) if path.is_dir() => logs::logs(input, run)?,
-        _ => {
-            let source = open::source(input, run)?;
-            if source.kind() == Kind::Unknown {
-                return Err(Error::new(ErrorKind::WrongKind {
-                    found: Kind::Unknown.name(),
-                    expected: "an RDB file or an AOF",
-                }));
-            }
-            logs::of_source(input, source, run)?
-        }
-    };
-    of_logs(logs, options, run)
+    of_logs(opened(input, run)?, options, run)
+}
+
+/// Opens what can be replayed.
+pub(crate) fn opened(input: &InputPath, run: &Run<'_>) -> Result<Logs> {
+    if let InputPath::File(path) = input
+        && path.is_dir()
+    {
+        return logs::logs(input, run);
+    }
+    let source = open::source(input, run)?;
+    if source.kind() == Kind::Unknown {
+        return Err(Error::new(ErrorKind::WrongKind {
+            found: Kind::Unknown.name(),
+            expected: "an RDB file or an AOF",
+        }));
+    }
+    logs::of_source(input, source, run)
 }
 
 /// The same of what was found at a path.
 pub(crate) fn of_logs(logs: Logs, options: &ReplayOptions, run: &Run<'_>) -> Result<Replayed> {
+    of_files(&LogFiles::of(logs), options, run)
+}
+
+/// The same of its files.
+pub(crate) fn of_files(
+    files: &LogFiles,
+    options: &ReplayOptions,
+    run: &Run<'_>,
+) -> Result<Replayed> {
     if options.drop_expired && options.now.is_none() {
         return Err(Error::usage(
             "`--drop-expired` needs `--now TIME` to judge by",
@@ -109,7 +122,7 @@ pub(crate) fn of_logs(logs: Logs, options: &ReplayOptions, run: &Run<'_>) -> Res
         like: options.like,
         allowed: options.allowed.clone(),
     };
-    let check = check_aof::of_logs(&logs, &checked, run)?;
+    let check = check_aof::of_logs(files.logs(), &checked, run)?;
     let like: Like = check.like.parse().map_err(|_| {
         Error::new(ErrorKind::Unsupported(format!(
             "the server \"{}\" is not known",
@@ -118,9 +131,8 @@ pub(crate) fn of_logs(logs: Logs, options: &ReplayOptions, run: &Run<'_>) -> Res
     })?;
     let mut rules = Rules::new(like, options.now);
     rules.databases = databases(&check);
-    let files = LogFiles::of(logs);
-    let opened = open_all(&files, run)?;
-    let plan = Plan::new(&files, &check, options, &opened)?;
+    let opened = open_all(files, run)?;
+    let plan = Plan::new(files, &check, options, &opened)?;
     let shards = if run.threads > 1 { run.threads * 4 } else { 1 };
     let mut keyspace = Keyspace::new(rules, shards);
     let mut session = Session {

@@ -3,6 +3,7 @@
 
 mod applied;
 mod bytes;
+mod folder;
 mod keep;
 mod plan;
 mod set;

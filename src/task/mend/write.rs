@@ -3,22 +3,22 @@
 use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fs;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::io::Write;
+use std::path::Path;
 
 use crate::aof::manifest::Role;
-use crate::aof::set::{AofName, path_in};
+use crate::aof::set::path_in;
 use crate::error::{Error, Hint, Result};
-use crate::io::draft::{folder_of, follow_links};
 use crate::io::draft_folder::DraftFolder;
-use crate::io::output::{Existing, Output, cannot_write, exists, is_standard_output};
+use crate::io::output::{Existing, Output, cannot_write};
 use crate::io::progress::Progress;
 use crate::io::source::Identity;
 use crate::task::mend::applied::{Applied, How, Lost, ManifestWritten, Written};
+use crate::task::mend::folder::Place;
 use crate::task::mend::keep::{Otherwise, keep_removed};
 use crate::task::mend::plan::{FilePlan, Keep, Plan, SetPlan};
 use crate::task::mend::set::{self, OldManifest, fixed_names};
-use crate::task::mend::source::{Opened, Told, about};
+use crate::task::mend::source::{Opened, Told};
 
 /// Writes what a plan makes of its files to somewhere else: a file, or `-` for the standard output,
 /// for a single file; a new folder for a set, with the files under the names that they have.
@@ -109,7 +109,11 @@ fn write_set(
     plan.check()?;
     let files = set::open_all(plan)?;
     let old = OldManifest::open(plan)?;
-    let place = Place::of(out, existing, plan, &files)?;
+    let own = names_of(plan);
+    let place = Place::of(out, existing, Some(&plan.folder), &own)?;
+    if files.iter().any(|file| file.path.starts_with(&place.there)) {
+        return Err(place.holds_input());
+    }
     told.progress.size(Some(work(&files, keep)));
     let failed = |error| cannot_write(&out.display().to_string(), error);
     let mut draft = DraftFolder::new(&place.target).map_err(failed)?;
@@ -122,7 +126,7 @@ fn write_set(
         }
     }
 
-    let names = names_of(plan);
+    let names = own;
     let becomes: Vec<OsString> = names
         .iter()
         .map(|name| path_in(Path::new(""), name).into_os_string())
@@ -147,105 +151,11 @@ fn write_set(
     files.iter().try_for_each(Opened::check_unchanged)?;
     old.check_unchanged()?;
 
-    match place.replaced {
-        None => match draft.name(&place.target) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                return Err(exists(&out.display().to_string()));
-            }
-            done => done.map_err(failed)?,
-        },
-        Some(_) => match draft.swap(&place.target) {
-            Err(error) if error.kind() == io::ErrorKind::Unsupported => {
-                let text = format!("{} cannot be replaced in one step here", out.display());
-                return Err(Error::usage(text).with_hint(Hint::Other("write to a new folder")));
-            }
-            done => applied.leftover = done.map_err(failed)?,
-        },
-    }
+    applied.leftover = place.commit(draft)?;
     kept.told_in(&mut applied);
     let path = out.join(&manifest_name);
     applied.manifest = Some(ManifestWritten { path, old: None });
     Ok(applied)
-}
-
-/// Where a new folder will stand.
-struct Place {
-    /// Links resolved.
-    target: PathBuf,
-    /// What is there and will be replaced.
-    replaced: Option<fs::Metadata>,
-}
-
-impl Place {
-    fn of(out: &Path, existing: Existing, plan: &SetPlan, files: &[Opened<'_>]) -> Result<Place> {
-        let name = out.display().to_string();
-        if is_standard_output(out) {
-            return Err(Error::usage(
-                "a set has several files: it is written to a folder",
-            ));
-        }
-        // Without a slash at the end, which would keep a link from being seen.
-        let out: PathBuf = out.components().collect();
-        let failed = |error| cannot_write(&name, error);
-        let target = follow_links(&out).map_err(failed)?;
-        let real = |path: &Path| fs::canonicalize(path);
-        let parent = real(folder_of(&target)).map_err(failed)?;
-        let source =
-            real(&plan.folder).map_err(|error| about(&plan.folder, "cannot be read", error))?;
-        if parent.starts_with(&source) {
-            return Err(Error::usage(format!(
-                "{name} is in the folder of the input"
-            )));
-        }
-        let metadata = match fs::metadata(&target) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let replaced = None;
-                return Ok(Place { target, replaced });
-            }
-            metadata => metadata.map_err(failed)?,
-        };
-        if !metadata.is_dir() {
-            return Err(Error::usage(format!(
-                "{name} is no folder, and a set needs one"
-            )));
-        }
-        let there = real(&target).map_err(failed)?;
-        if source.starts_with(&there) || files.iter().any(|file| file.path.starts_with(&there)) {
-            return Err(Error::usage(format!("{name} has the input in it"))
-                .with_hint(Hint::Other("without `-o` it is changed in place")));
-        }
-        if existing == Existing::Refuse {
-            return Err(exists(&name));
-        }
-        refuse_foreign(&there, &name, &names_of(plan)).map_err(failed)??;
-        let replaced = Some(metadata);
-        Ok(Place { target, replaced })
-    }
-}
-
-/// A folder is replaced with everything in it: one that holds more than a set is not meant.
-fn refuse_foreign(folder: &Path, name: &str, own: &[Vec<u8>]) -> io::Result<Result<()>> {
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let found = entry.file_name();
-        let bytes = found.as_encoded_bytes();
-        let is_ours = is_of_a_set(bytes) || own.iter().any(|name| name == bytes);
-        if !is_ours || !entry.file_type()?.is_file() {
-            let found = found.display();
-            let text =
-                format!("{name} holds \"{found}\", which is no file of a set: it is not replaced");
-            return Ok(Err(Error::usage(text)));
-        }
-    }
-    Ok(Ok(()))
-}
-
-fn is_of_a_set(name: &[u8]) -> bool {
-    AofName::parse(name).is_some()
-        || name.ends_with(b".manifest")
-        || memchr::memmem::find(name, b".manifest.orig").is_some()
-        || memchr::memmem::find(name, b".removed-").is_some()
-        || name.starts_with(b"temp-")
 }
 
 /// The bare names in the new folder: those of the old one, but that a file which is loaded twice has

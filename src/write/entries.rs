@@ -1,0 +1,391 @@
+//! Keys with their values as records of a snapshot that a target loads.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry as Place;
+
+use crate::bytes::Element;
+use crate::error::Result;
+use crate::keyspace::module::Module;
+use crate::keyspace::{Slot, Value};
+use crate::rdb::Scratch;
+use crate::rdb::string::{Compress, StringWriter, number, write_number};
+use crate::rdb::value::module::split_id;
+use crate::rdb::value::{Encoder, walk};
+use crate::rdb::writer::EXPIRE_MS;
+use crate::record::value::{ModuleEvent, StreamEvent};
+use crate::record::{DataType, Entry, RawValue, RdbType, ValueVisitor, Walk};
+use crate::write::format::{Allowed, Format, Lack, Written};
+
+const IDLE: u8 = 248;
+const FREQ: u8 = 249;
+
+/// Writes keys with their values, one after the other, each into a buffer of the caller's.
+#[derive(Debug)]
+pub struct Entries<'f> {
+    format: &'f Format,
+    allowed: Allowed,
+    encoders: BTreeMap<RdbType, Encoder>,
+    strings: StringWriter,
+}
+
+/// What stands before the value of a record.
+#[derive(Clone, Copy, Debug, Default)]
+struct Head {
+    expires_at: Option<i64>,
+    idle: Option<u64>,
+    freq: Option<u8>,
+    /// Only the type is written: what follows is no record.
+    bare: bool,
+}
+
+impl<'f> Entries<'f> {
+    /// For a target, with what may be left out.
+    pub fn new(format: &'f Format, allowed: Allowed) -> Self {
+        Entries {
+            format,
+            allowed,
+            encoders: BTreeMap::new(),
+            strings: StringWriter::new(Compress::AsServer),
+        }
+    }
+
+    /// Appends a key that stands in a snapshot; `record` is all of its record there. A value whose
+    /// type the target knows is copied, any other encoded anew in the type that comes nearest.
+    ///
+    /// # Errors
+    /// A value that cannot be decoded.
+    pub fn entry(
+        &mut self,
+        entry: &Entry<'_>,
+        record: &[u8],
+        scratch: &mut Scratch,
+        out: &mut Vec<u8>,
+    ) -> Result<Written> {
+        self.any_entry(entry, Some(record), scratch, out)
+    }
+
+    /// Appends only type and value of a key that stands in a snapshot, as `DUMP` and `RESTORE` hold
+    /// them.
+    ///
+    /// # Errors
+    /// A value that cannot be decoded.
+    pub fn payload(
+        &mut self,
+        entry: &Entry<'_>,
+        scratch: &mut Scratch,
+        out: &mut Vec<u8>,
+    ) -> Result<Written> {
+        self.any_entry(entry, None, scratch, out)
+    }
+
+    /// The same of a key of a keyspace.
+    ///
+    /// # Errors
+    /// A value that cannot be decoded or encoded.
+    pub fn payload_of(&mut self, slot: &Slot, out: &mut Vec<u8>) -> Result<Written> {
+        let head = Head {
+            bare: true,
+            ..Head::default()
+        };
+        self.any_slot(slot, &head, out)
+    }
+
+    fn any_entry(
+        &mut self,
+        entry: &Entry<'_>,
+        record: Option<&[u8]>,
+        scratch: &mut Scratch,
+        out: &mut Vec<u8>,
+    ) -> Result<Written> {
+        let value = &entry.value;
+        let head = Head {
+            expires_at: entry.expires_at,
+            idle: entry.idle,
+            freq: entry.freq,
+            bare: record.is_none(),
+        };
+        let mut lack = None;
+        if entry.meta.is_some() && !self.format.has_key_meta() {
+            lack = Some(Lack::KeyMeta);
+            if !self.allowed.drop_meta {
+                return Ok(Written::Not(Lack::KeyMeta));
+            }
+        }
+        if self.format.takes(value.rdb_type) {
+            if let Some(lack) = self.module_lack(value) {
+                return Ok(Written::Not(lack));
+            }
+            match (record, &lack) {
+                (Some(record), None) => out.extend_from_slice(record),
+                _ => {
+                    let key = entry.key.to_bytes();
+                    let key = key.map_err(|problem| at_key(problem, entry))?;
+                    self.head(&head, value.rdb_type, &key, out);
+                    out.extend_from_slice(value.bytes);
+                }
+            }
+            return Ok(lack.map_or(Written::Whole, Written::Without));
+        }
+        let key = entry.key.to_bytes();
+        let key = key.map_err(|problem| at_key(problem, entry))?;
+        let told = |to: &mut dyn ValueVisitor| walk(value, scratch, to);
+        let written = self.encoded(&key, &head, value.rdb_type, told, out)?;
+        Ok(match (written, lack) {
+            (Written::Whole, Some(lack)) => Written::Without(lack),
+            (written, _) => written,
+        })
+    }
+
+    /// Appends a key of a keyspace.
+    ///
+    /// # Errors
+    /// A value that cannot be decoded or encoded.
+    pub fn slot(&mut self, slot: &Slot, out: &mut Vec<u8>) -> Result<Written> {
+        let head = Head {
+            expires_at: slot.expires_at(),
+            ..Head::default()
+        };
+        self.any_slot(slot, &head, out)
+    }
+
+    fn any_slot(&mut self, slot: &Slot, head: &Head, out: &mut Vec<u8>) -> Result<Written> {
+        let rdb_type = slot.value.rdb_type(&self.format.rules);
+        if let Value::Module(module) = &slot.value {
+            let Module::Opaque { bytes, .. } = &**module else {
+                return Ok(Written::Not(Lack::Graph));
+            };
+            let raw = RawValue {
+                rdb_type,
+                bytes,
+                at: 0,
+            };
+            if !self.format.takes(rdb_type) {
+                return Ok(Written::Not(Lack::Type(rdb_type)));
+            }
+            if let Some(lack) = self.module_lack(&raw) {
+                return Ok(Written::Not(lack));
+            }
+            self.head(head, rdb_type, slot.name(), out);
+            out.extend_from_slice(bytes);
+            return Ok(Written::Whole);
+        }
+        let told = |to: &mut dyn ValueVisitor| slot.value.walk(to);
+        self.encoded(slot.name(), head, rdb_type, told, out)
+    }
+
+    /// Why a module's value cannot be copied.
+    fn module_lack(&self, value: &RawValue<'_>) -> Option<Lack> {
+        if value.rdb_type != RdbType::Module {
+            return None;
+        }
+        let (_, id) = number(value.bytes).ok()?;
+        let (name, _) = split_id(id);
+        let lacks = !self.format.may_have_module(&name);
+        lacks.then(|| Lack::Module(String::from_utf8_lossy(&name).into_owned()))
+    }
+
+    /// Appends a value that is encoded anew, from a type.
+    fn encoded(
+        &mut self,
+        key: &[u8],
+        head: &Head,
+        from: RdbType,
+        mut told: impl FnMut(&mut dyn ValueVisitor) -> Result<()>,
+        out: &mut Vec<u8>,
+    ) -> Result<Written> {
+        let mut written = Written::Whole;
+        let mut shape = Shape::default();
+        if needs_shape(from) && !(from == RdbType::HashTable && self.format.takes(from)) {
+            told(&mut shape)?;
+        }
+        if shape.expiring > 0 && !self.format.has_field_expiry() {
+            if !self.allowed.drop_field_ttl {
+                return Ok(Written::Not(Lack::FieldExpiry));
+            }
+            written = Written::Without(Lack::FieldExpiry);
+        }
+        if shape.producers > 0 && !self.format.has_producers() {
+            if !self.allowed.drop_meta {
+                return Ok(Written::Not(Lack::Producers));
+            }
+            written = Written::Without(Lack::Producers);
+        }
+        let Some(to) = self.nearest(from, &shape) else {
+            return Ok(Written::Not(Lack::Type(from)));
+        };
+        let encoder = match self.encoders.entry(to) {
+            Place::Occupied(found) => found.into_mut(),
+            Place::Vacant(none) => {
+                let encoder = Encoder::new(to, Compress::AsServer)?;
+                none.insert(encoder.with_score_text(self.format.rules.scores))
+            }
+        };
+        match written {
+            Written::Without(Lack::FieldExpiry) => told(&mut Lasting(encoder))?,
+            _ => told(encoder)?,
+        }
+        // What a value without elements leaves is nothing, as in the servers.
+        let start = out.len();
+        write_head(&mut self.strings, head, to, key, out);
+        if let Err(error) = encoder.finish(out) {
+            out.truncate(start);
+            return Err(error);
+        }
+        Ok(written)
+    }
+
+    fn head(&mut self, head: &Head, rdb_type: RdbType, key: &[u8], out: &mut Vec<u8>) {
+        write_head(&mut self.strings, head, rdb_type, key, out);
+    }
+
+    /// The type of the target that comes nearest.
+    fn nearest(&self, from: RdbType, shape: &Shape) -> Option<RdbType> {
+        let rules = &self.format.rules;
+        let is_small = shape.count <= rules.hash_entries && shape.longest <= rules.packed_string;
+        let has_expiry = shape.expiring > 0 && self.format.has_field_expiry();
+        let packed = |listpack, ziplist| match self.format.takes(listpack) {
+            true => listpack,
+            false => ziplist,
+        };
+        Some(match from {
+            RdbType::HashExpiryRc
+            | RdbType::HashListpackExpiryRc
+            | RdbType::HashExpiry
+            | RdbType::HashListpackExpiry
+            | RdbType::HashValkey
+            | RdbType::HashNamesListpack
+            | RdbType::HashTemplateListpack
+            | RdbType::HashNames
+            | RdbType::HashTemplate
+            | RdbType::DragonflyHash => match (has_expiry, rules.is_valkey(), is_small) {
+                (true, true, _) => RdbType::HashValkey,
+                (true, false, true) => RdbType::HashListpackExpiry,
+                (true, false, false) => RdbType::HashExpiry,
+                (false, _, true) => packed(RdbType::HashListpack, RdbType::HashZiplist),
+                (false, _, false) => RdbType::HashTable,
+            },
+            RdbType::HashListpack => packed(from, RdbType::HashZiplist),
+            RdbType::ZsetListpack => packed(from, RdbType::ZsetZiplist),
+            RdbType::SetListpack => packed(from, RdbType::SetTable),
+            RdbType::DragonflySet => RdbType::SetTable,
+            RdbType::Quicklist2 => packed(from, RdbType::Quicklist),
+            RdbType::Stream1
+            | RdbType::Stream2
+            | RdbType::Stream3
+            | RdbType::Stream4
+            | RdbType::Stream5 => {
+                let newest = [
+                    RdbType::Stream5,
+                    RdbType::Stream4,
+                    RdbType::Stream3,
+                    RdbType::Stream2,
+                    RdbType::Stream1,
+                ];
+                let most = if shape.producers > 0 {
+                    from
+                } else {
+                    RdbType::Stream3
+                };
+                let mut fitting = newest.into_iter().filter(|of| *of <= most);
+                fitting.find(|of| self.format.takes(*of))?
+            }
+            other if self.format.takes(other) => other,
+            _ => return None,
+        })
+    }
+}
+
+pub(super) fn at_key(problem: crate::bytes::Problem, entry: &Entry<'_>) -> crate::error::Error {
+    use crate::error::{Error, Place, What};
+    Error::bytes(problem, Place::at(entry.at), What::Key)
+}
+
+fn write_head(
+    strings: &mut StringWriter,
+    head: &Head,
+    rdb_type: RdbType,
+    key: &[u8],
+    out: &mut Vec<u8>,
+) {
+    if head.bare {
+        out.push(rdb_type.number());
+        return;
+    }
+    if let Some(at) = head.expires_at {
+        out.push(EXPIRE_MS);
+        out.extend_from_slice(&at.to_le_bytes());
+    }
+    if let Some(idle) = head.idle {
+        out.push(IDLE);
+        write_number(idle, out);
+    }
+    if let Some(freq) = head.freq {
+        out.extend_from_slice(&[FREQ, freq]);
+    }
+    out.push(rdb_type.number());
+    strings.write(Element::Bytes(key), out);
+}
+
+/// Whether what a value consists of decides about the type that it is written in.
+fn needs_shape(from: RdbType) -> bool {
+    match from.data_type() {
+        DataType::Hash => !matches!(from, RdbType::HashListpack | RdbType::HashZiplist),
+        DataType::Stream => from >= RdbType::Stream4,
+        _ => false,
+    }
+}
+
+/// What decides about the form of a value.
+#[derive(Default)]
+struct Shape {
+    count: usize,
+    longest: usize,
+    expiring: usize,
+    producers: u64,
+}
+
+impl ValueVisitor for Shape {
+    fn field(
+        &mut self,
+        name: Element<'_>,
+        value: Element<'_>,
+        expires_at: Option<i64>,
+    ) -> Result<()> {
+        self.count += 1;
+        self.longest = self.longest.max(name.len()).max(value.len());
+        self.expiring += usize::from(expires_at.is_some());
+        Ok(())
+    }
+
+    fn stream(&mut self, event: StreamEvent<'_>) -> Result<()> {
+        if let StreamEvent::Producers { count, .. } = event {
+            self.producers += count;
+        }
+        Ok(())
+    }
+
+    fn wants_fields(&self) -> bool {
+        false
+    }
+}
+
+/// Passes a value on without the expiry of its fields.
+struct Lasting<'v>(&'v mut dyn ValueVisitor);
+
+impl ValueVisitor for Lasting<'_> {
+    fn begin(&mut self, of: DataType, count: Option<u64>) -> Result<()> {
+        self.0.begin(of, count)
+    }
+
+    fn field(&mut self, name: Element<'_>, value: Element<'_>, _: Option<i64>) -> Result<()> {
+        self.0.field(name, value, None)
+    }
+
+    fn module(&mut self, event: ModuleEvent<'_>) -> Result<()> {
+        self.0.module(event)
+    }
+
+    fn end(&mut self, of: DataType) -> Result<()> {
+        self.0.end(of)
+    }
+}
