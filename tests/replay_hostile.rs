@@ -105,7 +105,7 @@ fn a_snapshot_of_strings_that_grow_is_refused() {
     let mut writer = RdbWriter::new(version, Compress::AsServer);
     let mut strings = StringWriter::new(Compress::AsServer);
     let zeros = vec![0; 2 << 20];
-    writer.select(0, 400, 0);
+    writer.select(0, Some((400, 0)));
     for n in 0..400 {
         let name = format!("k{n}");
         let written = writer.entry(name.as_bytes(), None, RdbType::String, |out| {

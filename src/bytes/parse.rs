@@ -251,6 +251,10 @@ problems! {
     AofRefused = "aof-refused", "the server answers this command with an error, and goes on";
     /// A command of a log that cannot be run here.
     AofUnplayable = "aof-unplayable", "this command cannot be run without the server";
+    /// The target of an output has no room for it.
+    TargetLacks = "target-lacks", "the target cannot hold this";
+    /// The target of an output has no room for it, and it was left out as asked.
+    TargetDropped = "target-dropped", "the target cannot hold this: it is left out";
     /// A time to live that counts from an unknown moment.
     AofRelative = "aof-relative-time", "a time to live counts from when the command is run, and no time stands before it";
     /// Text of a known form that does not read.

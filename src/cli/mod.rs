@@ -8,11 +8,13 @@ mod check_aof;
 mod check_rdb;
 mod compat;
 mod completions;
+mod convert;
 mod cut;
 mod diff;
 mod dump_to_json;
 mod explain;
 mod fix_aof;
+mod formats;
 mod get;
 mod info;
 mod log;
@@ -20,8 +22,10 @@ mod man;
 mod memory;
 mod progress;
 mod replay;
+mod rewrite_aof;
 mod values;
 mod words;
+mod writing;
 mod wrong_command;
 
 use std::ffi::OsString;
@@ -154,6 +158,9 @@ enum Command {
     Info(info::Info),
     Log(log::Log),
     Cut(cut::Cut),
+    RewriteAof(Box<rewrite_aof::RewriteAof>),
+    Convert(Box<convert::Convert>),
+    Formats(formats::Formats),
     Explain(explain::Explain),
     Completions(completions::Completions),
     Man(man::Man),
@@ -196,6 +203,9 @@ fn parse_and_run(args: &[OsString]) -> Exit {
         Command::Info(command) => command.run(&common, &words),
         Command::Log(command) => command.run(&common, &words),
         Command::Cut(command) => command.run(&common, &words),
+        Command::RewriteAof(command) => command.run(&common, &words),
+        Command::Convert(command) => command.run(&common, &words),
+        Command::Formats(command) => command.run(&words),
         Command::Explain(command) => command.run(&words),
         Command::Completions(command) => command.run(&words),
         Command::Man(command) => command.run(),
@@ -267,6 +277,7 @@ Examples:
   redkit replay --digest appendonlydir    What does the log come to?
   redkit diff old.rdb appendonlydir       Which keys differ?
   redkit log --cmd FLUSHALL appendonlydir Who emptied it, and when?
+  redkit rewrite-aof appendonlydir -o new A log as small as a server would write it
   redkit explain rdb-checksum             What a finding means
 
 Exit status:

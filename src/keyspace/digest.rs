@@ -245,12 +245,8 @@ impl ValueVisitor for ValueDigest<'_> {
 /// A value kept in file form that cannot be decoded.
 pub fn full(keyspace: &Keyspace) -> Result<Digest> {
     let mut all = Digest::default();
-    for (name, source) in &keyspace.functions {
-        let mut function = Digest::default();
-        function.mix(b"function");
-        function.mix(name);
-        function.mix(source);
-        all.xor(&function.0);
+    for source in keyspace.functions.values() {
+        all.join(function(source));
     }
     for db in keyspace.dbs() {
         for slot in keyspace.keys(db) {
@@ -265,6 +261,14 @@ pub fn full(keyspace: &Keyspace) -> Result<Digest> {
         }
     }
     Ok(all)
+}
+
+/// The part of the full digest that is a function library's.
+pub fn function(source: &[u8]) -> Digest {
+    let mut function = Digest::default();
+    function.mix(b"function");
+    function.mix(source);
+    function
 }
 
 /// The part of the full digest that is one key's: is told its value, and sums.

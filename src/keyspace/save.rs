@@ -49,7 +49,7 @@ pub fn save(keyspace: &Keyspace, mut to: impl FnMut(&[u8]) -> Result<()>) -> Res
         let expires = keys.iter().filter(|slot| slot.expires_at().is_some());
         saver
             .writer
-            .select(db, keys.len() as u64, expires.count() as u64);
+            .select(db, Some((keys.len() as u64, expires.count() as u64)));
         for slot in keys {
             saver.entry(slot)?;
             if saver.writer.len() > CHUNK {
@@ -74,7 +74,7 @@ pub fn save_one(
     let mut saver = Saver::new(rules);
     saver
         .writer
-        .select(db, 1, u64::from(slot.expires_at().is_some()));
+        .select(db, Some((1, u64::from(slot.expires_at().is_some()))));
     saver.entry(slot)?;
     saver.writer.end();
     saver.writer.take(to)

@@ -59,13 +59,16 @@ impl RdbWriter {
         self.strings.bytes(source, &mut self.out);
     }
 
-    /// What follows belongs to this database, which has so many keys, so many of them with expiry.
-    pub fn select(&mut self, db: u32, keys: u64, expires: u64) {
+    /// What follows belongs to this database. Its sizes, where known, are how many keys it has and
+    /// how many of them have an expiry; they are only a hint.
+    pub fn select(&mut self, db: u32, sizes: Option<(u64, u64)>) {
         self.out.push(SELECT_DB);
         write_number(u64::from(db), &mut self.out);
-        self.out.push(RESIZE_DB);
-        write_number(keys, &mut self.out);
-        write_number(expires, &mut self.out);
+        if let Some((keys, expires)) = sizes {
+            self.out.push(RESIZE_DB);
+            write_number(keys, &mut self.out);
+            write_number(expires, &mut self.out);
+        }
     }
 
     /// A key with its value, which `write` appends without type and key.
@@ -86,11 +89,6 @@ impl RdbWriter {
         self.out.push(rdb_type.number());
         self.strings.write(Element::Bytes(key), &mut self.out);
         write(&mut self.out)
-    }
-
-    /// Whole records, as they are to stand in the file.
-    pub fn records(&mut self, records: &[u8]) {
-        self.out.extend_from_slice(records);
     }
 
     /// What a module keeps outside the keys: its type's id, the moment, and its items with their
@@ -124,6 +122,22 @@ impl RdbWriter {
     /// True with an empty buffer.
     pub fn is_empty(&self) -> bool {
         self.out.is_empty()
+    }
+
+    /// Hands over what is in the buffer, and then records that are not put there first.
+    ///
+    /// # Errors
+    /// What `to` returned.
+    pub fn pass<E>(
+        &mut self,
+        records: &[u8],
+        mut to: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.take(&mut to)?;
+        if self.has_checksum {
+            self.crc.update(records);
+        }
+        to(records)
     }
 
     /// Hands over what is in the buffer, and empties it.

@@ -98,6 +98,7 @@ pub fn severity(problem: Problem) -> Severity {
         | Problem::AofLax
         | Problem::AofRefused
         | Problem::AofUnplayable
+        | Problem::TargetDropped
         | Problem::AofRelative
         | Problem::AofNestedMulti
         | Problem::AofStrayExec => Severity::Warning,

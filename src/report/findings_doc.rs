@@ -717,6 +717,20 @@ pub const DOCS: &[FindingDoc] = &[
         remedy: "Take another copy of the file; `dump-to-json --keep-going` writes every other key.",
     },
     FindingDoc {
+        code: "target-dropped",
+        title: "left out of the output, since the target cannot hold it",
+        meaning: "The server that the output is for has no room for this, and it was asked to leave it out: the expiry of a field, something that belongs to a key, or the whole key. The input still has it.",
+        example: "`redkit convert dump.rdb -o old.rdb --target redis-7.2 --on-unsupported drop-field-ttl` with a hash whose fields expire.",
+        remedy: "Look through the list. With another `--target` it is kept.",
+    },
+    FindingDoc {
+        code: "target-lacks",
+        title: "the target cannot hold this",
+        meaning: "The server that the output is for has no room for this: fields with an expiry of their own (Redis since 7.4, Valkey since 9.0), functions (since 7.0), values of modules that it does not have, vector sets whose graph cannot be made here. Nothing is written, so that nothing is lost in silence.",
+        example: "`redkit convert dump.rdb -o old.rdb --target redis-7.2` with a hash whose fields expire.",
+        remedy: "Choose another `--target`, or say with `--on-unsupported` what may be left out: `drop-field-ttl` (the fields stay), `drop-meta` (metadata of modules, idempotent producers), `drop-key` (the whole key).",
+    },
+    FindingDoc {
         code: "unknown-command",
         title: "a command that the server does not know",
         meaning: "The command is whole, but the server has none of this name, and refuses \

@@ -6,8 +6,10 @@
 mod cut;
 mod diff;
 mod fix;
+mod formats;
 pub mod removed;
 mod replay;
+mod written;
 
 use std::fmt::{self, Write};
 
@@ -24,7 +26,9 @@ use crate::report::log_info::{LogFileInfo, LogInfo, Times};
 
 pub use cut::cut;
 pub use diff::difference;
+pub use formats::server_format;
 pub use replay::replay;
+pub use written::written;
 
 /// The name and version of the schema; it changes when a field changes its meaning.
 pub const SCHEMA: &str = "redkit.report/1";

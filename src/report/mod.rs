@@ -7,12 +7,14 @@ pub mod diff;
 pub mod finding;
 pub mod findings_doc;
 pub mod fix;
+pub mod formats;
 pub mod info;
 pub mod json;
 pub mod json_report;
 pub mod log_info;
 pub mod replay;
 pub mod text;
+pub mod written;
 
 pub use check::CheckReport;
 pub use finding::{Finding, Findings, Severity};

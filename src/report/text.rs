@@ -4,8 +4,10 @@ mod aof;
 mod cut;
 mod diff;
 mod fix;
+mod formats;
 mod log_info;
 mod replay;
+mod written;
 
 use std::fmt::Write;
 
@@ -24,8 +26,10 @@ pub use aof::{aof, aof_briefly};
 pub use cut::cut;
 pub use diff::difference;
 pub use fix::{done as fix_done, plan as fix_plan};
+pub use formats::formats;
 pub use log_info::log_info;
 pub use replay::{digests_at, replay};
+pub use written::written;
 
 /// Whether text is coloured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

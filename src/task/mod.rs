@@ -2,6 +2,7 @@
 
 pub mod check_aof;
 pub mod check_rdb;
+pub mod convert;
 pub mod cut;
 pub mod diff;
 pub mod dump;
@@ -19,6 +20,8 @@ pub mod mend;
 mod open;
 pub mod place;
 pub mod replay;
+pub mod rewrite;
+pub mod writing;
 
 use std::path::PathBuf;
 

@@ -68,9 +68,14 @@ pub(crate) fn dumpable(input: &InputPath, run: &Run<'_>) -> Result<Dumpable> {
 /// True for a mapped snapshot whose AUX fields say that it is the base of a log: commands may follow.
 /// A stream is taken for a snapshot, since that can be read as it comes.
 fn has_log_behind(source: &Source) -> bool {
-    let Content::Map(map) = source.content() else {
-        return false;
-    };
+    match source.content() {
+        Content::Map(map) => is_base(map),
+        Content::Stream(_) => false,
+    }
+}
+
+/// True for a snapshot whose AUX fields say that it is the base of a log.
+pub(crate) fn is_base(map: &Map) -> bool {
     let near = map.get(..map.len().min(4096)).unwrap_or_default();
     let mut parser = crate::rdb::parser::RdbParser::new();
     let mut rest = near;

@@ -26,6 +26,8 @@ pub struct Entries<'f> {
     allowed: Allowed,
     encoders: BTreeMap<RdbType, Encoder>,
     strings: StringWriter,
+    /// The value that was encoded last: its type, and where it begins in the buffer.
+    encoded: Option<(RdbType, usize)>,
 }
 
 /// What stands before the value of a record.
@@ -46,7 +48,14 @@ impl<'f> Entries<'f> {
             allowed,
             encoders: BTreeMap::new(),
             strings: StringWriter::new(Compress::AsServer),
+            encoded: None,
         }
+    }
+
+    /// Where in the buffer the value begins that the last call has encoded, and its type; none where
+    /// the value was copied.
+    pub fn encoded_value(&self) -> Option<(RdbType, usize)> {
+        self.encoded
     }
 
     /// Appends a key that stands in a snapshot; `record` is all of its record there. A value whose
@@ -97,6 +106,7 @@ impl<'f> Entries<'f> {
         scratch: &mut Scratch,
         out: &mut Vec<u8>,
     ) -> Result<Written> {
+        self.encoded = None;
         let value = &entry.value;
         let head = Head {
             expires_at: entry.expires_at,
@@ -149,6 +159,7 @@ impl<'f> Entries<'f> {
     }
 
     fn any_slot(&mut self, slot: &Slot, head: &Head, out: &mut Vec<u8>) -> Result<Written> {
+        self.encoded = None;
         let rdb_type = slot.value.rdb_type(&self.format.rules);
         if let Value::Module(module) = &slot.value {
             let Module::Opaque { bytes, .. } = &**module else {
@@ -224,13 +235,14 @@ impl<'f> Entries<'f> {
             Written::Without(Lack::FieldExpiry) => told(&mut Lasting(encoder))?,
             _ => told(encoder)?,
         }
-        // What a value without elements leaves is nothing, as in the servers.
         let start = out.len();
         write_head(&mut self.strings, head, to, key, out);
+        let value = out.len();
         if let Err(error) = encoder.finish(out) {
             out.truncate(start);
             return Err(error);
         }
+        self.encoded = Some((to, value));
         Ok(written)
     }
 

@@ -25,6 +25,7 @@ use crate::task::mend::source::{Opened, Told, about, refuse_held};
 
 pub use applied::{Applied, How, KeptPiece, Lost, ManifestWritten, Written};
 pub use bytes::write_bytes;
+pub(crate) use folder::Place;
 pub use plan::{FilePlan, Inserted, Keep, Part, Plan, Removed, Seen, SetPlan};
 pub use write::write_to;
 

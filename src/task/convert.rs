@@ -1,0 +1,405 @@
+//! Writes a snapshot for another server, without replay and without holding it.
+//!
+//! The snapshot is checked first, duplicate keys included. Where the target knows everything that it
+//! uses, its records are copied as they stand; else record by record, those that the target does not
+//! know encoded anew and decoded again to see that they are the same.
+
+use std::path::Path;
+
+use crate::bytes::Step;
+use crate::error::{Error, ErrorKind, Hint, Result};
+use crate::io::ordered::{Piece, Pieces, Wanted, ordered};
+use crate::io::source::{Behind, Content, Map};
+use crate::rdb::batch::{Batch, Batches};
+use crate::rdb::parser::{RdbParser, opcode};
+use crate::record::filter::Filter;
+use crate::record::{Flow, Record};
+use crate::report::check::{CheckReport, Verdict};
+use crate::report::finding::Finding;
+use crate::report::written::WriteReport;
+use crate::task::check_rdb::{CheckOptions, check_bytes};
+use crate::task::writing::proof::{self, Sum};
+use crate::task::writing::{
+    Assembler, Destination, Head, Lacking, Lacks, Layout, Made, Maker, ModuleAux, Other, Summing,
+    Watch, WriteOptions,
+};
+use crate::task::{InputPath, Run, dump, open};
+use crate::write::{Commands, Format, Lack};
+
+/// What files of a set are called.
+const STEM: &str = "appendonly.aof";
+
+/// Writes a snapshot in the form of the target.
+///
+/// # Errors
+/// Input that cannot be read or is no snapshot, output that cannot be written, a limit. Damage, and what
+/// the target cannot hold, are in the report; then nothing is written unless the options say so.
+pub fn convert(
+    input: &InputPath,
+    out: &Path,
+    format: &Format,
+    options: &WriteOptions,
+    run: &Run<'_>,
+) -> Result<WriteReport> {
+    let filter = Filter::new(&options.filter)?;
+    let layout = options.layout.unwrap_or(Layout::Rdb);
+    if layout == Layout::Multipart && !format.has_multi_part() {
+        let text = format!("{} has no logs of several files", format.target.name);
+        return Err(Error::new(ErrorKind::Unsupported(text)));
+    }
+    let (origin, content) = open::snapshot(input, run)?;
+    let watch = Watch::of_origin(&origin);
+    // A slip about the output shows before the work.
+    let mut to = Destination::create(out, layout, options.existing, &watch, None, STEM)?;
+    let map = match content {
+        Content::Map(map) => map,
+        Content::Stream(mut stream) => open::spooled(&mut stream, run.max_spool)?,
+    };
+    run.progress.size(Some(map.len() as u64 * 2));
+    let checking = CheckOptions {
+        duplicates: true,
+        ..CheckOptions::default()
+    };
+    let check = check_bytes(origin.name(), &map, checking, run)?;
+    if open::is_base(&map) && check.good_until < map.len() as u64 {
+        return Err(Error::usage("commands follow the snapshot: this is a log")
+            .with_hint(Hint::Other("`redkit rewrite-aof` replays and writes it")));
+    }
+    let sound = check.verdict == Verdict::Loads;
+    let mut report = WriteReport {
+        command: "convert",
+        input: check.input.clone(),
+        input_size: check.size,
+        like: like_of(&check),
+        target: format.target.name,
+        layout: layout.name(),
+        findings: check.findings.clone(),
+        complete: sound,
+        ..WriteReport::default()
+    };
+    if check.verdict == Verdict::Unknown {
+        let text = "the snapshot is of a version that is not known".to_owned();
+        return Err(Error::new(ErrorKind::Unsupported(text)));
+    }
+    if !sound && !options.keep_going {
+        return Ok(report);
+    }
+    let job = Job {
+        format,
+        layout,
+        options,
+        filter: &filter,
+        check: &check,
+        map: &map,
+        run,
+    };
+    job.write(&mut to, &mut report)?;
+    let lacking = report.findings.errors() > check.findings.errors();
+    if lacking && !options.keep_going {
+        return Ok(report);
+    }
+    report.proven = to.read_back()?.is_some();
+    watch.check()?;
+    let given = to.finish(&[])?;
+    (report.files, report.warnings) = (given.files, given.warnings);
+    Ok(report)
+}
+
+/// The server that the snapshot names as its writer.
+fn like_of(check: &CheckReport) -> String {
+    let mut named = check.aux.iter().filter_map(|(name, value)| {
+        let family = match name.as_slice() {
+            b"redis-ver" => "redis",
+            b"valkey-ver" => "valkey",
+            _ => return None,
+        };
+        let value = std::str::from_utf8(value).ok()?;
+        Some(format!("{family}-{value}"))
+    });
+    named.next().unwrap_or_default()
+}
+
+struct Job<'j> {
+    format: &'j Format,
+    layout: Layout,
+    options: &'j WriteOptions,
+    filter: &'j Filter,
+    check: &'j CheckReport,
+    map: &'j Map,
+    run: &'j Run<'j>,
+}
+
+impl Job<'_> {
+    fn write(&self, to: &mut Destination, report: &mut WriteReport) -> Result<()> {
+        let (mut head, start) = self.head()?;
+        let mut lacks = Lacks::default();
+        if !self.format.has_functions() {
+            for source in std::mem::take(&mut head.functions) {
+                lacks.add(lacking_library(&source), self.format, self.options.allowed);
+            }
+        }
+        report.functions = head.functions.len() as u64;
+        if self.filter.is_everything() && self.filter.limit().is_none() {
+            let sizes = self.check.dbs.iter();
+            head.sizes = sizes
+                .map(|(db, tally)| (*db, (tally.keys, tally.expires)))
+                .collect();
+        }
+        let mut assembler = Assembler::new(self.format, self.layout, head, to)?;
+        let mut behind = Behind::new(Some(self.map));
+        if let Some(body) = self.verbatim(start) {
+            report.keys = self.check.keys();
+            report.expires = self.check.expires();
+            let size = self.map.len() as u64;
+            let before = start as u64;
+            assembler.records(body, |at| {
+                behind.reach(before + at);
+                self.run.progress.at(size + before + at);
+            })?;
+        } else {
+            self.each(&mut assembler, &mut behind, &mut lacks, report)?;
+        }
+        assembler.end()?;
+        report.findings.append(lacks.findings);
+        (report.dropped, report.reduced) = (lacks.dropped, lacks.reduced);
+        Ok(())
+    }
+
+    /// What stands in front of the keys, and where that ends.
+    fn head(&self) -> Result<(Head, usize)> {
+        let mut head = Head {
+            ctime: self.check.aux.iter().find_map(|(name, value)| {
+                let text = std::str::from_utf8(value).ok()?;
+                (name == b"ctime").then(|| text.parse().ok()).flatten()
+            }),
+            ..Head::default()
+        };
+        let mut parser = RdbParser::new();
+        let mut rest: &[u8] = self.map;
+        while let Step::Parsed { consumed, item } = parser.parse(rest, true)? {
+            match item {
+                Record::Header(_) | Record::Aux { .. } => {}
+                Record::Function(source) => {
+                    let source = source.to_bytes();
+                    let source = source.map_err(|problem| {
+                        let at = crate::error::Place::at((self.map.len() - rest.len()) as u64);
+                        Error::bytes(problem, at, crate::error::What::Function)
+                    })?;
+                    head.functions.push(source.into_owned());
+                }
+                Record::ModuleAux {
+                    id, when, items, ..
+                } => head.module_aux.push(ModuleAux {
+                    id,
+                    when,
+                    items: items.to_vec(),
+                }),
+                _ => break,
+            }
+            rest = rest.get(consumed..).unwrap_or_default();
+        }
+        Ok((head, self.map.len() - rest.len()))
+    }
+
+    /// The records from the first database on, where the target can have them as they are.
+    fn verbatim(&self, start: usize) -> Option<&[u8]> {
+        let check = self.check;
+        let version = check.version?;
+        let uses = &check.uses;
+        let plain = self.filter.is_everything()
+            && self.filter.limit().is_none()
+            && self.layout.has_records()
+            && check.verdict == Verdict::Loads
+            && check.findings.is_empty()
+            && !uses.dragonfly;
+        let takes = uses.types.iter().all(|of| self.format.takes(*of));
+        let knows = uses.opcodes.iter().all(|&code| match code {
+            opcode::FUNCTION2 | opcode::SLOT_INFO => {
+                self.format.target.knows_opcode(code, version.family)
+            }
+            opcode::MODULE_AUX..=opcode::EOF => true,
+            _ => false,
+        });
+        let modules = uses.modules.keys();
+        let mut modules = modules.map(|name| self.format.may_have_module(name.as_bytes()));
+        if !plain || !takes || !knows || !modules.all(|may| may) {
+            return None;
+        }
+        let sum = if version.number >= 5 { 8 } else { 0 };
+        let end = usize::try_from(check.good_until)
+            .ok()?
+            .checked_sub(sum + 1)?;
+        // Only AUX fields of the servers stand between keys, and those are for other servers.
+        (self.map.get(end) == Some(&opcode::EOF)).then(|| self.map.get(start..end))?
+    }
+
+    /// Writes record by record.
+    fn each(
+        &self,
+        assembler: &mut Assembler<'_, '_>,
+        behind: &mut Behind<'_>,
+        lacks: &mut Lacks,
+        report: &mut WriteReport,
+    ) -> Result<()> {
+        let (format, allowed) = (self.format, self.options.allowed);
+        let mut batches = Batches::of_map(self.map);
+        let mut ended = false;
+        let next = move || {
+            if ended {
+                return None;
+            }
+            let next = batches.next_batch();
+            ended = next.is_err();
+            next.transpose()
+        };
+        let threads = match self.filter.limit() {
+            Some(_) => 1,
+            None => self.run.threads,
+        };
+        let size = self.map.len() as u64;
+        let mut failed: Option<Error> = None;
+        ordered(
+            threads,
+            next,
+            || Maker::new(format, self.layout, allowed, self.filter, Summing::Encoded),
+            |maker: &mut Maker<'_>, job, _: &mut Pieces<'_>| match job {
+                Ok(batch) => self.batch(maker, &batch),
+                Err(error) => Made {
+                    failed: Some(error),
+                    ..Made::default()
+                },
+            },
+            |piece| {
+                let Piece::Done(mut made) = piece else {
+                    return (Wanted::More, None);
+                };
+                behind.reach(made.end);
+                self.run.progress.at(size + made.end);
+                report.keys += made.keys;
+                report.expires += made.expires;
+                for one in made.lacking.drain(..) {
+                    lacks.add(one, format, allowed);
+                }
+                made.others.retain(|other| match other {
+                    Other::Function(source) if !format.has_functions() => {
+                        lacks.add(lacking_library(source), format, allowed);
+                        false
+                    }
+                    Other::Function(_) => {
+                        report.functions += 1;
+                        true
+                    }
+                    Other::ModuleAux(_) => true,
+                });
+                let added = assembler.add(&mut made);
+                match (added, made.failed.take()) {
+                    (Err(error), _) => {
+                        failed.get_or_insert(error);
+                        (Wanted::Nothing, None)
+                    }
+                    // What is damaged was found before; what stands before it is written.
+                    (Ok(()), Some(error)) if self.is_damage(&error) => (Wanted::Nothing, None),
+                    (Ok(()), Some(error)) => {
+                        failed.get_or_insert(error);
+                        (Wanted::Nothing, None)
+                    }
+                    (Ok(()), None) if made.enough => (Wanted::Nothing, None),
+                    (Ok(()), None) => (Wanted::More, None),
+                }
+            },
+        );
+        failed.map_or(Ok(()), Err)
+    }
+
+    fn is_damage(&self, error: &Error) -> bool {
+        matches!(error.kind(), ErrorKind::Bytes(_))
+            && self.check.findings.errors() > 0
+            && self.options.keep_going
+    }
+
+    fn batch(&self, maker: &mut Maker<'_>, batch: &Batch<'_>) -> Made {
+        let mut made = Made {
+            end: match batch.run {
+                None => batch.at + batch.block.len() as u64,
+                Some(at) => at,
+            },
+            ..Made::default()
+        };
+        maker.scratch.templates = std::sync::Arc::clone(batch.state().templates());
+        let mut in_keys = batch.at > 0 || batch.run.is_some();
+        let result = batch.for_each(|record| {
+            match record {
+                Record::Entry(entry) => {
+                    let from = usize::try_from(entry.at - batch.at).unwrap_or(usize::MAX);
+                    let to = usize::try_from(entry.end() - batch.at).unwrap_or(usize::MAX);
+                    let bytes = batch.block.get(from..to).unwrap_or_default();
+                    match maker.entry(entry, bytes, &mut made) {
+                        Err(error) if self.is_damage(&error) => {}
+                        done => done.map_err(|error| dump::named(entry, error))?,
+                    }
+                }
+                Record::SelectDb(_) => in_keys = true,
+                // Those in front of the keys are written by now.
+                Record::Function(source) if in_keys => {
+                    let source = source.to_bytes().map_err(|problem| {
+                        let at = crate::error::Place::at(batch.at);
+                        Error::bytes(problem, at, crate::error::What::Function)
+                    })?;
+                    made.others.push(Other::Function(source.into_owned()));
+                }
+                Record::ModuleAux {
+                    id, when, items, ..
+                } if in_keys => made.others.push(Other::ModuleAux(ModuleAux {
+                    id: *id,
+                    when: *when,
+                    items: items.to_vec(),
+                })),
+                _ => {}
+            }
+            match made.enough {
+                true => Ok(Flow::Stop),
+                false => Ok(Flow::Continue),
+            }
+        });
+        made.failed = result.err();
+        if made.failed.is_none() && self.layout == Layout::Resp {
+            made.failed = self.play_again(&made).err();
+        }
+        made
+    }
+
+    /// Runs commands that were made, to see that they make the keys that are meant.
+    fn play_again(&self, made: &Made) -> Result<()> {
+        let run = Run {
+            threads: 1,
+            ..*self.run
+        };
+        let mut found = Sum::default();
+        for (db, commands) in &made.runs {
+            let mut log = Vec::with_capacity(commands.len() + 32);
+            Commands::select(*db, &mut log);
+            log.extend_from_slice(commands);
+            found.join(proof::of_commands(&log, self.format, &run)?);
+        }
+        if found != made.sum {
+            let text = "the commands do not make the keys that are meant".to_owned();
+            return Err(proof::unlike(text));
+        }
+        Ok(())
+    }
+}
+
+fn lacking_library(source: &[u8]) -> Lacking {
+    let name = crate::keyspace::library_name(source);
+    Lacking {
+        db: 0,
+        key: name.unwrap_or_default().to_vec(),
+        lack: Lack::Functions,
+        written: false,
+    }
+}
+
+/// What a finding about the output leads to, told apart from damage of the input.
+pub fn is_of_target(finding: &Finding) -> bool {
+    matches!(finding.code, "target-lacks" | "target-dropped")
+}

@@ -1,0 +1,292 @@
+//! Proves that what was written is what was meant, by reading it back.
+//!
+//! Both sides are summed by the full digest, as far as the target can hold what is told: streams
+//! before Redis 7.0 have no counters, hashes may have been written without the expiry of fields.
+
+use crate::aof::resp::{self, Item};
+use crate::bytes::{Element, Problem};
+use crate::encoding::crc64;
+use crate::error::{Error, ErrorKind, Hint, Place, Result, What};
+use crate::io::ordered::{Piece, Pieces, Wanted, ordered};
+use crate::keyspace::Keyspace;
+use crate::keyspace::digest::{self, Digest};
+use crate::rdb::Scratch;
+use crate::rdb::batch::{Batch, Batches};
+use crate::record::value::{ModuleEvent, StreamEvent, StreamMeta};
+use crate::record::{Checksum, DataType, Flow, Record, StreamId, ValueVisitor};
+use crate::replay::play;
+use crate::task::Run;
+use crate::task::writing::maker::{is_vectors, sum_entry, sum_slot, vectors_sum};
+use crate::write::Format;
+
+/// The sum of keys and function libraries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sum {
+    /// The full digest of all but what is in `vectors`.
+    pub(crate) full: Digest,
+    /// The servers' own digest of vector sets that are made anew by commands.
+    pub(crate) vectors: Digest,
+}
+
+impl Sum {
+    /// Adds another.
+    pub(crate) fn join(&mut self, other: Sum) {
+        self.full.join(other.full);
+        self.vectors.join(other.vectors);
+    }
+
+    /// Adds a function library.
+    pub(crate) fn function(&mut self, source: &[u8]) {
+        self.full.join(digest::function(source));
+    }
+}
+
+/// Passes on what a target can hold of a value.
+pub(super) struct AsHeld<'v> {
+    to: &'v mut dyn ValueVisitor,
+    keeps_expiry: bool,
+    has_counters: bool,
+    has_producers: bool,
+}
+
+impl<'v> AsHeld<'v> {
+    pub(super) fn new(to: &'v mut dyn ValueVisitor, format: &Format, keeps_expiry: bool) -> Self {
+        AsHeld {
+            to,
+            keeps_expiry,
+            has_counters: format.has_stream_counters(),
+            has_producers: format.has_producers(),
+        }
+    }
+}
+
+impl ValueVisitor for AsHeld<'_> {
+    fn string(&mut self, value: Element<'_>) -> Result<()> {
+        self.to.string(value)
+    }
+
+    fn begin(&mut self, of: DataType, count: Option<u64>) -> Result<()> {
+        self.to.begin(of, count)
+    }
+
+    fn element(&mut self, element: Element<'_>) -> Result<()> {
+        self.to.element(element)
+    }
+
+    fn field(
+        &mut self,
+        name: Element<'_>,
+        value: Element<'_>,
+        expires_at: Option<i64>,
+    ) -> Result<()> {
+        let expires_at = expires_at.filter(|_| self.keeps_expiry);
+        self.to.field(name, value, expires_at)
+    }
+
+    fn member(&mut self, member: Element<'_>, score: f64) -> Result<()> {
+        self.to.member(member, score)
+    }
+
+    fn stream(&mut self, event: StreamEvent<'_>) -> Result<()> {
+        match event {
+            StreamEvent::Meta(meta) if !self.has_counters => {
+                let (max_deleted_id, entries_added) = (StreamId::default(), 0);
+                self.to.stream(StreamEvent::Meta(StreamMeta {
+                    max_deleted_id,
+                    entries_added,
+                    ..meta
+                }))
+            }
+            StreamEvent::Group {
+                name,
+                last_id,
+                pending,
+                consumers,
+                ..
+            } if !self.has_counters => self.to.stream(StreamEvent::Group {
+                name,
+                last_id,
+                entries_read: None,
+                pending,
+                consumers,
+            }),
+            StreamEvent::Producers { .. }
+            | StreamEvent::Producer { .. }
+            | StreamEvent::Message { .. }
+            | StreamEvent::ProducerTotals { .. }
+                if !self.has_producers =>
+            {
+                Ok(())
+            }
+            other => self.to.stream(other),
+        }
+    }
+
+    fn module(&mut self, event: ModuleEvent<'_>) -> Result<()> {
+        self.to.module(event)
+    }
+
+    fn end(&mut self, of: DataType) -> Result<()> {
+        self.to.end(of)
+    }
+}
+
+/// The sum of a keyspace.
+pub(crate) fn of_keyspace(keyspace: &Keyspace, format: &Format) -> Result<Sum> {
+    let mut sum = Sum::default();
+    for source in keyspace.functions.values() {
+        sum.function(source);
+    }
+    for db in keyspace.dbs() {
+        for slot in keyspace.keys(db) {
+            match is_vectors(&slot.value) {
+                true => sum.vectors.join(vectors_sum(db, slot, format)?),
+                false => sum.full.join(sum_slot(db, slot, format, true)?),
+            }
+        }
+    }
+    Ok(sum)
+}
+
+/// The sum of a snapshot that was written, whose checksum is tried as well; and where it ends.
+pub(crate) fn of_snapshot(data: &[u8], format: &Format, run: &Run<'_>) -> Result<(Sum, u64)> {
+    let mut batches = Batches::of_map(data);
+    let mut ended = false;
+    let next = move || {
+        if ended {
+            return None;
+        }
+        let next = batches.next_batch();
+        ended = next.is_err();
+        next.transpose()
+    };
+    let work = |scratch: &mut Scratch, job: Result<Batch<'_>>, _: &mut Pieces<'_>| {
+        job.and_then(|batch| Part::of(&batch, scratch, format))
+    };
+    let mut all = Part::default();
+    let mut failed = None;
+    ordered(run.threads, next, Scratch::default, work, |piece| {
+        let Piece::Done(part) = piece else {
+            return (Wanted::More, None);
+        };
+        match part {
+            Ok(part) => {
+                all.sum.join(part.sum);
+                all.crc = crc64::combine(all.crc, part.crc, part.summed);
+                all.end = part.end;
+                all.checksum = all.checksum.or(part.checksum);
+                (Wanted::More, None)
+            }
+            Err(error) => {
+                failed.get_or_insert(error);
+                (Wanted::Nothing, None)
+            }
+        }
+    });
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    if let Some(Checksum::Stored(stored)) = all.checksum
+        && stored != all.crc
+    {
+        let computed = all.crc;
+        let problem = Problem::Checksum { stored, computed };
+        return Err(Error::bytes(problem, Place::at(all.end), What::Checksum));
+    }
+    Ok((all.sum, all.end))
+}
+
+/// What a stretch of records comes to.
+#[derive(Default)]
+struct Part {
+    sum: Sum,
+    crc: u64,
+    summed: u64,
+    end: u64,
+    checksum: Option<Checksum>,
+}
+
+impl Part {
+    fn of(batch: &Batch<'_>, scratch: &mut Scratch, format: &Format) -> Result<Part> {
+        let summed = batch.block.get(..batch.summed).unwrap_or_default();
+        let mut part = Part {
+            crc: crc64::checksum(summed),
+            summed: summed.len() as u64,
+            end: batch.at + batch.block.len() as u64,
+            ..Part::default()
+        };
+        batch.for_each(|record| {
+            match record {
+                Record::Entry(entry) => {
+                    let named = |problem| Error::bytes(problem, Place::at(entry.at), What::Key);
+                    let key = entry.key.to_bytes().map_err(named)?;
+                    let full = sum_entry(entry, &key, scratch, format, true)?;
+                    part.sum.full.join(full);
+                }
+                Record::Function(source) => {
+                    let named =
+                        |problem| Error::bytes(problem, Place::at(batch.at), What::Function);
+                    part.sum.function(&source.to_bytes().map_err(named)?);
+                }
+                Record::Eof(checksum) => part.checksum = Some(*checksum),
+                _ => {}
+            }
+            Ok(Flow::Continue)
+        })?;
+        Ok(part)
+    }
+}
+
+/// The sum of what a log of commands comes to, as the target runs it.
+///
+/// # Errors
+/// A command that the target refuses, or memory that does not suffice.
+pub(crate) fn of_commands(log: &[u8], format: &Format, run: &Run<'_>) -> Result<Sum> {
+    let mut rules = format.rules.clone();
+    rules.databases = u32::MAX;
+    let mut keyspace = Keyspace::new(rules, run.threads.max(1));
+    let (result, played) = play(&mut keyspace, run.threads, run.max_memory, |player| {
+        player.begin_file();
+        let mut rest = log;
+        let mut args = Vec::new();
+        let refused = |at| {
+            Err(unlike(format!(
+                "the command at {at} that was written is refused"
+            )))
+        };
+        while !rest.is_empty() {
+            let at = (log.len() - rest.len()) as u64;
+            match resp::collect(rest, &mut args) {
+                Some(after) => {
+                    if player.play(at, &args).is_err() {
+                        return refused(at);
+                    }
+                    rest = after;
+                }
+                None => match resp::item(rest) {
+                    Ok((after, Item::Annotation(text))) => {
+                        player.annotation(text);
+                        rest = after;
+                    }
+                    _ => return refused(at),
+                },
+            }
+        }
+        Ok(())
+    });
+    result?;
+    if let Some(first) = played.listed.first() {
+        let name = &first.note.name;
+        let text = format!("{name} is refused as it is read back: {}", first.note.why);
+        return Err(unlike(text));
+    }
+    of_keyspace(&keyspace, format)
+}
+
+/// The error of an output that is not what was meant: it does not get its name.
+#[cold]
+pub(crate) fn unlike(text: String) -> Error {
+    Error::new(ErrorKind::Unsupported(text)).with_hint(Hint::Other(
+        "nothing was written; this is a fault of redkit: please report it",
+    ))
+}

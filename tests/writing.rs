@@ -1,0 +1,256 @@
+//! What is written for a target, servers of that target load: with the digest that our replay of the
+//! source has, and with every key, value, encoding, expiry, group and pending entry.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::Value as Json;
+use support::dump::{self, Keys, Value};
+use support::server::{Server, ServerKind};
+use support::{TempFolder, checker, dataset, live, loader};
+
+/// A server may take so long to load what is small.
+const LIMIT: Duration = Duration::from_secs(30);
+
+fn target(kind: ServerKind) -> &'static str {
+    match kind {
+        ServerKind::Redis62 => "redis-6.2",
+        ServerKind::Redis70 => "redis-7.0",
+        ServerKind::Redis82 => "redis-8.2",
+        ServerKind::Valkey81 => "valkey-8.1",
+        ServerKind::Valkey91 => "valkey-9.1",
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+    }
+}
+
+/// A server that has loaded an output.
+fn boot(kind: ServerKind, layout: &str, output: &Path) -> Server {
+    let extra: &[&str] = match layout {
+        "rdb" => &[],
+        _ => &["--appendonly", "yes"],
+    };
+    let started = Server::start_prepared(kind, extra, LIMIT, |folder| match layout {
+        "rdb" => drop(fs::copy(output, folder.join("dump.rdb")).unwrap()),
+        "multipart" => copy_folder(output, &folder.join("appendonlydir")),
+        _ => drop(fs::copy(output, folder.join("appendonly.aof")).unwrap()),
+    });
+    match started {
+        Ok(server) => server,
+        Err(error) => panic!(
+            "{kind} does not load {layout} {}: {error}",
+            output.display()
+        ),
+    }
+}
+
+/// Runs a command that writes; its report.
+fn write(words: &[&str]) -> Json {
+    let all = [words, &["--format", "json"]].concat();
+    let output = dump::redkit(&all);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let code = output.status.code();
+    let err = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(matches!(code, Some(0 | 6)), "{all:?}: {code:?} {text}{err}");
+    serde_json::from_str(&text).unwrap_or_else(|_| panic!("{all:?}: {text}{err}"))
+}
+
+fn digest_of(path: &Path, like: &str) -> String {
+    let name = path.to_str().unwrap();
+    let text = dump::redkit_ok(&[
+        "replay", "--format", "json", "--digest", "--like", like, name,
+    ]);
+    let report: Json = serde_json::from_str(&text).unwrap();
+    report["digest"].as_str().unwrap().to_owned()
+}
+
+/// Keys that a report names as left out, whole or in part.
+fn lacking(report: &Json) -> BTreeSet<String> {
+    let findings = report["findings"].as_array().unwrap().iter();
+    findings
+        .filter(|finding| finding["code"] == "target-dropped" && !finding["db"].is_null())
+        .map(|finding| format!("{}", finding["key"]))
+        .collect()
+}
+
+/// Keys of which a source and an output differ.
+fn differing(source: &Path, output: &Path, like: &str) -> BTreeSet<String> {
+    let (source, output) = (source.to_str().unwrap(), output.to_str().unwrap());
+    let words = [
+        "diff", "-q", "--format", "ndjson", "--like", like, source, output,
+    ];
+    let done = dump::redkit(&words);
+    let text = String::from_utf8_lossy(&done.stdout).into_owned();
+    assert!(
+        matches!(done.status.code(), Some(0 | 1)),
+        "{words:?}: {text}"
+    );
+    text.lines()
+        .map(|line| serde_json::from_str::<Json>(line).unwrap())
+        .map(|object| format!("{}", object["key"]))
+        .collect()
+}
+
+/// What a server does not keep, or what is not the form alone, made equal on both sides.
+fn settle(mut keys: Keys, kind: ServerKind) -> Keys {
+    for key in keys.values_mut() {
+        if matches!(key.encoding.as_str(), "raw or lzf" | "lzf") {
+            key.encoding = "raw".to_owned();
+        }
+        if let Value::Stream(stream) = &mut key.value {
+            for group in stream.groups.values_mut() {
+                for consumer in group.consumers.values_mut() {
+                    consumer.seen_at_ms = 0;
+                    consumer.active_at_ms = None;
+                }
+                if !kind.has_stream_counters() {
+                    group.entries_read = None;
+                }
+            }
+        }
+        (key.idle_s, key.freq) = (None, None);
+    }
+    keys
+}
+
+/// Holds what a server answers against what we say of the output.
+fn assert_loaded(what: &str, server: &Server, output: &Path) {
+    let kind = server.kind();
+    let mut client = server.client();
+    let digest = cmd!(client, "DEBUG", "DIGEST").text();
+    assert_eq!(
+        digest_of(output, target(kind)),
+        digest,
+        "{what}: the digest"
+    );
+    let text = dump::redkit_ok(&[
+        "dump-to-json",
+        "-q",
+        "--like",
+        target(kind),
+        output.to_str().unwrap(),
+    ]);
+    let ours = settle(dump::keys_of(&text), kind);
+    let theirs = settle(live::keys(&mut client, kind), kind);
+    let differences = dump::differences(&theirs, &ours);
+    let first: Vec<_> = differences.iter().take(5).collect();
+    assert!(differences.is_empty(), "{what}: {first:#?}");
+}
+
+fn functions_of(server: &Server) -> usize {
+    match server.kind().has_functions() {
+        true => cmd!(server.client(), "FUNCTION", "LIST").array().len(),
+        false => 0,
+    }
+}
+
+/// Writes for every target what a server has written.
+fn to_every_target(source: &Path, from: ServerKind, command: &str, layouts: &[&str]) {
+    let folder = TempFolder::new();
+    for kind in ServerKind::usable() {
+        for layout in layouts {
+            if *layout == "multipart" && !kind.has_multi_part_aof() {
+                continue;
+            }
+            let what = format!("{command} {from} to {kind}, {layout}");
+            let output = folder.path().join(format!("{}-{layout}", kind.id()));
+            let report = write(&[
+                command,
+                source.to_str().unwrap(),
+                "-o",
+                output.to_str().unwrap(),
+                "--target",
+                target(kind),
+                "--layout",
+                layout,
+                "--on-unsupported",
+                "drop-field-ttl,drop-key",
+            ]);
+            assert_eq!(report["proven"], true, "{what}");
+            let lost = lacking(&report);
+            assert_eq!(
+                lost.is_empty(),
+                report["exit"] == 0 || from.has_functions(),
+                "{what}"
+            );
+            assert_eq!(differing(source, &output, target(from)), lost, "{what}");
+            if *layout == "rdb" {
+                let sound = checker::check_rdb(kind, &output);
+                assert!(sound.is_sound(), "{what}: {sound:?}");
+            }
+            let server = boot(kind, layout, &output);
+            assert_loaded(&what, &server, &output);
+            if lost.is_empty() {
+                let digest = cmd!(server.client(), "DEBUG", "DIGEST").text();
+                assert_eq!(
+                    digest_of(source, target(kind)),
+                    digest,
+                    "{what}: the source's"
+                );
+            }
+            let functions = usize::try_from(report["functions"].as_u64().unwrap()).unwrap();
+            assert_eq!(functions_of(&server), functions, "{what}");
+        }
+    }
+}
+
+/// A server's snapshot of every type and encoding.
+fn snapshot(kind: ServerKind) -> (Server, PathBuf) {
+    let server = Server::start(kind, &[]);
+    dataset::fill(&mut server.client(), kind);
+    let path = server.save();
+    (server, path)
+}
+
+#[test]
+fn servers_load_what_is_converted() {
+    loader::each_server(|kind| {
+        let (_server, path) = snapshot(kind);
+        to_every_target(
+            &path,
+            kind,
+            "convert",
+            &["rdb", "preamble", "multipart", "resp"],
+        );
+    });
+}
+
+#[test]
+fn servers_load_what_is_rewritten() {
+    loader::each_server(|kind| {
+        let server = Server::start(kind, &["--appendonly", "yes"]);
+        let mut client = server.client();
+        dataset::fill(&mut client, kind);
+        if kind.has_vector_sets() {
+            for n in 0..5 {
+                let (x, name) = (n.to_string(), format!("e{n}"));
+                cmd!(
+                    client, "VADD", "vectors", "VALUES", "3", &x, "2", "7", &name, "Q8"
+                )
+                .no_error();
+            }
+        }
+        drop(client);
+        let folder = server.shutdown();
+        let path = match kind.has_multi_part_aof() {
+            true => folder.path().join("appendonlydir"),
+            false => folder.path().join("appendonly.aof"),
+        };
+        to_every_target(
+            &path,
+            kind,
+            "rewrite-aof",
+            &["rdb", "preamble", "multipart", "resp"],
+        );
+    });
+}
