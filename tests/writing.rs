@@ -65,13 +65,19 @@ fn write(words: &[&str]) -> Json {
     serde_json::from_str(&text).unwrap_or_else(|_| panic!("{all:?}: {text}{err}"))
 }
 
-fn digest_of(path: &Path, like: &str) -> String {
+/// The digest of our replay; none where that server would refuse the input.
+fn digest_of(path: &Path, like: &str) -> Option<String> {
     let name = path.to_str().unwrap();
-    let text = dump::redkit_ok(&[
+    let words = [
         "replay", "--format", "json", "--digest", "--like", like, name,
-    ]);
+    ];
+    let output = dump::redkit(&words);
+    if output.status.code() == Some(1) {
+        return None;
+    }
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let report: Json = serde_json::from_str(&text).unwrap();
-    report["digest"].as_str().unwrap().to_owned()
+    Some(report["digest"].as_str().unwrap().to_owned())
 }
 
 /// Keys that a report names as left out, whole or in part.
@@ -83,12 +89,27 @@ fn lacking(report: &Json) -> BTreeSet<String> {
         .collect()
 }
 
-/// Keys of which a source and an output differ.
-fn differing(source: &Path, output: &Path, like: &str) -> BTreeSet<String> {
-    let (source, output) = (source.to_str().unwrap(), output.to_str().unwrap());
+/// What a server has once it has loaded something, as a snapshot that it would write.
+fn loaded_as(input: &Path, like: &str, folder: &Path, name: &str) -> PathBuf {
+    let path = folder.join(name);
+    let (input, output) = (input.to_str().unwrap(), path.to_str().unwrap());
     let words = [
-        "diff", "-q", "--format", "ndjson", "--like", like, source, output,
+        "rewrite-aof",
+        input,
+        "-o",
+        output,
+        "--force",
+        "--layout",
+        "rdb",
     ];
+    write(&[&words[..], &["--like", like]].concat());
+    path
+}
+
+/// Keys of which two snapshots differ.
+fn differing(source: &Path, output: &Path) -> BTreeSet<String> {
+    let (source, output) = (source.to_str().unwrap(), output.to_str().unwrap());
+    let words = ["diff", "-q", "--format", "ndjson", source, output];
     let done = dump::redkit(&words);
     let text = String::from_utf8_lossy(&done.stdout).into_owned();
     assert!(
@@ -103,11 +124,19 @@ fn differing(source: &Path, output: &Path, like: &str) -> BTreeSet<String> {
 
 /// What a server does not keep, or what is not the form alone, made equal on both sides.
 fn settle(mut keys: Keys, kind: ServerKind) -> Keys {
-    for key in keys.values_mut() {
+    for ((_, name), key) in &mut keys {
+        // Blobs of more elements than the server itself would put in one: it takes another form.
+        if name.ends_with(b":crowded") {
+            key.encoding.clear();
+        }
         if matches!(key.encoding.as_str(), "raw or lzf" | "lzf") {
             key.encoding = "raw".to_owned();
         }
         if let Value::Stream(stream) = &mut key.value {
+            if stream.length == 0 {
+                // Loaded from a form without it, servers take a last one for it, or none.
+                stream.first_id = "0-0".to_owned();
+            }
             for group in stream.groups.values_mut() {
                 for consumer in group.consumers.values_mut() {
                     consumer.seen_at_ms = 0;
@@ -124,22 +153,17 @@ fn settle(mut keys: Keys, kind: ServerKind) -> Keys {
 }
 
 /// Holds what a server answers against what we say of the output.
-fn assert_loaded(what: &str, server: &Server, output: &Path) {
+fn assert_loaded(what: &str, server: &Server, output: &Path, again: &Path) {
     let kind = server.kind();
     let mut client = server.client();
     let digest = cmd!(client, "DEBUG", "DIGEST").text();
     assert_eq!(
-        digest_of(output, target(kind)),
-        digest,
+        digest_of(output, target(kind)).as_deref(),
+        Some(&*digest),
         "{what}: the digest"
     );
-    let text = dump::redkit_ok(&[
-        "dump-to-json",
-        "-q",
-        "--like",
-        target(kind),
-        output.to_str().unwrap(),
-    ]);
+    // The forms are those that a server has once it has loaded it: what we would write then.
+    let text = dump::redkit_ok(&["dump-to-json", "-q", again.to_str().unwrap()]);
     let ours = settle(dump::keys_of(&text), kind);
     let theirs = settle(live::keys(&mut client, kind), kind);
     let differences = dump::differences(&theirs, &ours);
@@ -157,6 +181,10 @@ fn functions_of(server: &Server) -> usize {
 /// Writes for every target what a server has written.
 fn to_every_target(source: &Path, from: ServerKind, command: &str, layouts: &[&str]) {
     let folder = TempFolder::new();
+    let meant = match command {
+        "convert" => source.to_path_buf(),
+        _ => loaded_as(source, target(from), folder.path(), "meant"),
+    };
     for kind in ServerKind::usable() {
         for layout in layouts {
             if *layout == "multipart" && !kind.has_multi_part_aof() {
@@ -164,7 +192,11 @@ fn to_every_target(source: &Path, from: ServerKind, command: &str, layouts: &[&s
             }
             let what = format!("{command} {from} to {kind}, {layout}");
             let output = folder.path().join(format!("{}-{layout}", kind.id()));
-            let report = write(&[
+            let like: &[&str] = match command {
+                "convert" => &[],
+                _ => &["--like", target(from)],
+            };
+            let words = [
                 command,
                 source.to_str().unwrap(),
                 "-o",
@@ -175,28 +207,33 @@ fn to_every_target(source: &Path, from: ServerKind, command: &str, layouts: &[&s
                 layout,
                 "--on-unsupported",
                 "drop-field-ttl,drop-key",
-            ]);
+            ];
+            let report = write(&[&words[..], like].concat());
             assert_eq!(report["proven"], true, "{what}");
             let lost = lacking(&report);
-            assert_eq!(
-                lost.is_empty(),
-                report["exit"] == 0 || from.has_functions(),
-                "{what}"
-            );
-            assert_eq!(differing(source, &output, target(from)), lost, "{what}");
+            let whole = report["dropped"] == 0 && report["reduced"] == 0;
+            assert_eq!(report["exit"], if whole { 0 } else { 6 }, "{what}");
+            let again = loaded_as(&output, target(kind), folder.path(), "again");
+            let mut differing = differing(&meant, &again);
+            if !kind.has_stream_counters() || !from.has_stream_counters() {
+                // The format has no room for the counters, and servers estimate what it does not say.
+                differing.retain(|key| !key.starts_with("\"x:"));
+            }
+            assert_eq!(differing, lost, "{what}");
             if *layout == "rdb" {
                 let sound = checker::check_rdb(kind, &output);
                 assert!(sound.is_sound(), "{what}: {sound:?}");
             }
             let server = boot(kind, layout, &output);
-            assert_loaded(&what, &server, &output);
-            if lost.is_empty() {
+            assert_loaded(&what, &server, &output, &again);
+            // Another server may run a log to something else: to the sign of a zero, for one.
+            let same = command == "convert" || from == kind;
+            if lost.is_empty()
+                && same
+                && let Some(ours) = digest_of(source, target(kind))
+            {
                 let digest = cmd!(server.client(), "DEBUG", "DIGEST").text();
-                assert_eq!(
-                    digest_of(source, target(kind)),
-                    digest,
-                    "{what}: the source's"
-                );
+                assert_eq!(ours, digest, "{what}: the source's");
             }
             let functions = usize::try_from(report["functions"].as_u64().unwrap()).unwrap();
             assert_eq!(functions_of(&server), functions, "{what}");

@@ -1,6 +1,7 @@
 //! Values from file form.
 
 use crate::bytes::Element;
+use crate::encoding::listpack::ListpackWriter;
 use crate::error::Result;
 use crate::keyspace::hash::Hash;
 use crate::keyspace::list::{End, List};
@@ -34,6 +35,13 @@ pub fn load(raw: &RawValue<'_>, scratch: &mut Scratch, rules: &Rules) -> Result<
     }
     if let Some(value) = copied(raw, scratch, rules) {
         return Ok(Some(value).filter(|value| !value.is_empty()));
+    }
+    if raw.rdb_type == RdbType::HashZiplist {
+        let mut pairs = Pairs::default();
+        walk(raw, scratch, &mut pairs)?;
+        if let Some(hash) = pairs.finish(rules) {
+            return Ok(Some(Value::Hash(hash)).filter(|value| !value.is_empty()));
+        }
     }
     let mut builder = Builder {
         of: raw.rdb_type,
@@ -87,6 +95,27 @@ fn copied_list(raw: &RawValue<'_>, scratch: &mut Scratch) -> Option<List> {
 /// How a node of a list stands in a file: as its one element, or as a listpack.
 const PLAIN: u64 = 1;
 const PACKED: u64 = 2;
+
+/// Is told a hash and builds its packed form, whatever the lengths of its strings: servers look only
+/// at how many fields there are when they load one that is packed in the file.
+#[derive(Default)]
+struct Pairs(ListpackWriter);
+
+impl Pairs {
+    fn finish(mut self, rules: &Rules) -> Option<Hash> {
+        let mut blob = Vec::with_capacity(self.0.len());
+        self.0.finish(&mut blob).ok()?;
+        Hash::from_pairs(&blob, rules)
+    }
+}
+
+impl ValueVisitor for Pairs {
+    fn field(&mut self, name: Element<'_>, value: Element<'_>, _: Option<i64>) -> Result<()> {
+        self.0.push(name);
+        self.0.push(value);
+        Ok(())
+    }
+}
 
 /// Is told a value and builds it.
 struct Builder<'a> {

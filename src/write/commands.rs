@@ -145,6 +145,13 @@ impl<'f> Commands<'f> {
             }
             written = Written::Without(Lack::KeyMeta);
         }
+        if of == DataType::ZSet {
+            let mut look = NegativeZero(false);
+            told(&mut look)?;
+            if look.0 {
+                return Ok(None);
+            }
+        }
         if of == DataType::Stream {
             let mut look = StreamLook::default();
             told(&mut look)?;
@@ -218,6 +225,16 @@ fn expire(key: &[u8], expires_at: Option<i64>, out: &mut Vec<u8>) {
         let mut text = itoa::Buffer::new();
         let args = [&b"PEXPIREAT"[..], key, text.format(at).as_bytes()];
         write_command(args.into_iter(), out);
+    }
+}
+
+/// Whether a score is a negative zero, whose sign servers lose where they take it from a command.
+struct NegativeZero(bool);
+
+impl ValueVisitor for NegativeZero {
+    fn member(&mut self, _member: Element<'_>, score: f64) -> Result<()> {
+        self.0 |= score == 0.0 && score.is_sign_negative();
+        Ok(())
     }
 }
 

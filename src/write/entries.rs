@@ -121,7 +121,10 @@ impl<'f> Entries<'f> {
                 return Ok(Written::Not(Lack::KeyMeta));
             }
         }
-        if self.format.takes(value.rdb_type) {
+        // What an old stream does not say, servers estimate when they load it from a snapshot, and so
+        // from a snapshot only.
+        let says_less = head.bare && value.rdb_type.data_type() == DataType::Stream;
+        if self.format.takes(value.rdb_type) && !says_less {
             if let Some(lack) = self.module_lack(value) {
                 return Ok(Written::Not(lack));
             }
