@@ -13,6 +13,7 @@ mod diff;
 mod dump_to_json;
 mod explain;
 mod fix_aof;
+mod from_json;
 mod get;
 mod info;
 mod log;
@@ -99,7 +100,7 @@ impl Exit {
             ErrorKind::Bytes(Problem::FutureVersion { .. } | Problem::UnreadableType { .. }) => {
                 Exit::Unsupported
             }
-            ErrorKind::Bytes(_) => Exit::Damage,
+            ErrorKind::Bytes(_) | ErrorKind::Text(_) => Exit::Damage,
             ErrorKind::Io(error) if decompress::is_damage(error) => Exit::Damage,
             ErrorKind::Io(_) => Exit::Io,
             ErrorKind::WrongKind { .. } | ErrorKind::Unsupported(_) => Exit::Unsupported,
@@ -148,6 +149,7 @@ enum Command {
     CheckRdb(check_rdb::CheckRdb),
     CheckAof(check_aof::CheckAof),
     DumpToJson(dump_to_json::DumpToJson),
+    FromJson(from_json::FromJson),
     Replay(replay::Replay),
     Diff(diff::Diff),
     Get(get::Get),
@@ -190,6 +192,7 @@ fn parse_and_run(args: &[OsString]) -> Exit {
         Command::CheckRdb(command) => command.run(&common, &words),
         Command::CheckAof(command) => command.run(&common, &words),
         Command::DumpToJson(command) => command.run(&common, &words),
+        Command::FromJson(command) => command.run(&common, &words),
         Command::Diff(command) => command.run(&common, &words),
         Command::Replay(command) => command.run(&common, &words),
         Command::Get(command) => command.run(&common, &words),
