@@ -266,6 +266,7 @@ Examples:
   redkit check-rdb dump.rdb               Is it sound, and who can load it?
   redkit check-aof appendonly.aof         Will the server start, and what does it lose?
   redkit dump-to-json dump.rdb.gz | jq    Every key with its value, a line each
+  redkit from-json dump.ndjson -o new.rdb And back again
   redkit get dump.rdb user:1000           One key
   redkit replay --digest appendonlydir    What does the log come to?
   redkit diff old.rdb appendonlydir       Which keys differ?

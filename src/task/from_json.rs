@@ -8,6 +8,8 @@ mod record;
 mod split;
 mod value;
 
+use std::ops::Range;
+
 use crate::error::{Error, ErrorKind, Place, Result};
 use crate::io::kind::Kind;
 use crate::io::ordered::{Piece, Pieces, Wanted, ordered};
@@ -251,6 +253,9 @@ impl Worker<'_> {
             self.records.saver.writer.truncate(before);
             let at = item.range.start + flaw.at;
             let error = error(job, at, flaw, self.records.current.take());
+            if self.keep_going && matches!(item.is, Is::Record | Is::Broken(_)) {
+                self.last_line(job, &item.range, &mut outcome);
+            }
             if !self.keep_going || matches!(error.kind(), ErrorKind::Unsupported(_)) {
                 outcome.failed = Some(error);
                 break;
@@ -270,6 +275,23 @@ impl Worker<'_> {
         });
         let Ok(()) = taken;
         outcome
+    }
+
+    /// Of text that is no record, its last line may be one: a line that was cut behind a colon or a
+    /// comma seems to go on in the next.
+    fn last_line(&mut self, job: &Job<'_>, range: &Range<usize>, outcome: &mut Outcome) {
+        let text = job.text.get(range.clone()).unwrap_or_default();
+        let Some(n) = memchr::memmem::rfind(text, b"\n{") else {
+            return;
+        };
+        let before = self.records.saver.writer.len();
+        let at = job.start.at + (range.start + n + 1) as u64;
+        let line = text.get(n + 1..).unwrap_or_default();
+        match self.records.record(line, at) {
+            Ok(wrote) => self.wrote(wrote, outcome, before),
+            // Then it is part of what is told as broken already.
+            Err(_) => self.records.saver.writer.truncate(before),
+        }
     }
 
     fn wrote(&mut self, wrote: Wrote, outcome: &mut Outcome, before: usize) {
