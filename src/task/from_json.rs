@@ -8,8 +8,6 @@ mod record;
 mod split;
 mod value;
 
-use std::ops::Range;
-
 use crate::error::{Error, ErrorKind, Place, Result};
 use crate::io::kind::Kind;
 use crate::io::ordered::{Piece, Pieces, Wanted, ordered};
@@ -234,14 +232,17 @@ impl Worker<'_> {
             ..Outcome::default()
         };
         self.records.db = None;
+        let (mut line, mut counted) = (job.start.line + 1, 0);
         for item in &job.items {
             let text = job.text.get(item.range.clone()).unwrap_or_default();
-            let at = job.start.at + item.range.start as u64;
+            let passed = job.text.get(counted..item.range.start).unwrap_or_default();
+            line += lines(passed);
+            counted = item.range.start;
             let before = self.records.saver.writer.len();
             let done = match item.is {
                 Is::Record => self
                     .records
-                    .record(text, at)
+                    .record(text, line)
                     .map(|wrote| self.wrote(wrote, &mut outcome, before)),
                 Is::Meta => meta(text).map(drop),
                 Is::Complete => Cursor::new(text)
@@ -254,7 +255,7 @@ impl Worker<'_> {
             let at = item.range.start + flaw.at;
             let error = error(job, at, flaw, self.records.current.take());
             if self.keep_going && matches!(item.is, Is::Record | Is::Broken(_)) {
-                self.last_line(job, &item.range, &mut outcome);
+                self.last_line(text, line, &mut outcome);
             }
             if !self.keep_going || matches!(error.kind(), ErrorKind::Unsupported(_)) {
                 outcome.failed = Some(error);
@@ -279,15 +280,13 @@ impl Worker<'_> {
 
     /// Of text that is no record, its last line may be one: a line that was cut behind a colon or a
     /// comma seems to go on in the next.
-    fn last_line(&mut self, job: &Job<'_>, range: &Range<usize>, outcome: &mut Outcome) {
-        let text = job.text.get(range.clone()).unwrap_or_default();
+    fn last_line(&mut self, text: &[u8], line: u64, outcome: &mut Outcome) {
         let Some(n) = memchr::memmem::rfind(text, b"\n{") else {
             return;
         };
         let before = self.records.saver.writer.len();
-        let at = job.start.at + (range.start + n + 1) as u64;
-        let line = text.get(n + 1..).unwrap_or_default();
-        match self.records.record(line, at) {
+        let (passed, last) = text.split_at(n + 1);
+        match self.records.record(last, line + lines(passed)) {
             Ok(wrote) => self.wrote(wrote, outcome, before),
             // Then it is part of what is told as broken already.
             Err(_) => self.records.saver.writer.truncate(before),
@@ -313,6 +312,10 @@ impl Worker<'_> {
             }
         }
     }
+}
+
+fn lines(text: &[u8]) -> u64 {
+    memchr::memchr_iter(b'\n', text).count() as u64
 }
 
 /// What is wrong, with its place as offset, and as line and column.
@@ -433,10 +436,10 @@ impl<'a> Collector<'a> {
         outcome.twice_count = twice.len() as u64;
         for same in twice.into_iter().take(TOLD) {
             let text = format!(
-                "a key of db {} stands twice, first at offset {:#x} ({}): servers refuse such a file",
-                same.db, same.earlier, same.earlier
+                "a key of db {} stands twice, in line {} and in line {}: servers refuse such a file",
+                same.db, same.earlier, same.later
             );
-            outcome.twice.push(Error::text(text, Place::at(same.later)));
+            outcome.twice.push(Error::new(ErrorKind::Text(text)));
         }
         Ok(outcome)
     }

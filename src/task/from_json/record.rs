@@ -107,8 +107,8 @@ impl<'g> Records<'g> {
         }
     }
 
-    /// Reads a record and writes it. What is wrong leaves nothing of itself behind.
-    pub(super) fn record(&mut self, text: &[u8], at: u64) -> Read<Wrote> {
+    /// Reads a record that begins on this line and writes it. What is wrong leaves nothing of itself behind.
+    pub(super) fn record(&mut self, text: &[u8], line: u64) -> Read<Wrote> {
         self.current = None;
         self.print = None;
         let mut cursor = Cursor::new(text)?;
@@ -141,7 +141,7 @@ impl<'g> Records<'g> {
             kind => {
                 let known = std::str::from_utf8(kind).ok().and_then(DataType::from_name);
                 let of = known.ok_or_else(|| flaw(type_at, "there is no such type"))?;
-                self.key(&cursor, &members, of, at)
+                self.key(&cursor, &members, of, line)
             }
         }
     }
@@ -250,7 +250,7 @@ impl<'g> Records<'g> {
         cursor: &Cursor<'_>,
         members: &Members,
         of: DataType,
-        at: u64,
+        line: u64,
     ) -> Read<Wrote> {
         let db_at = need(members, DB)?;
         let Ok(db) = u32::try_from(cursor.from(db_at).uint()?) else {
@@ -280,7 +280,8 @@ impl<'g> Records<'g> {
                     self.print = Some(KeyPrint {
                         first: self.prints.0.of_key(db, &self.key),
                         second: self.prints.1.of_key(db, &self.key),
-                        at,
+                        // What tells a place to people who look at a text.
+                        at: line,
                         db: u64::from(db),
                     });
                     self.db = Some(db);
