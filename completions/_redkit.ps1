@@ -38,6 +38,7 @@ Register-ArgumentCompleter -Native -CommandName 'redkit' -ScriptBlock {
             [CompletionResult]::new('check-rdb', 'check-rdb', [CompletionResultType]::ParameterValue, 'Check snapshots: structure, every value, checksum, who can load them')
             [CompletionResult]::new('check-aof', 'check-aof', [CompletionResultType]::ParameterValue, 'Check logs: every command, what is damaged, what a server makes of it')
             [CompletionResult]::new('dump-to-json', 'dump-to-json', [CompletionResultType]::ParameterValue, 'Write snapshots and logs as JSON: every key with its value, one object a line')
+            [CompletionResult]::new('from-json', 'from-json', [CompletionResultType]::ParameterValue, 'Make a snapshot of JSON as dump-to-json writes it')
             [CompletionResult]::new('replay', 'replay', [CompletionResultType]::ParameterValue, 'Run a log over its snapshot, as a server does when it starts, and say what comes out')
             [CompletionResult]::new('diff', 'diff', [CompletionResultType]::ParameterValue, 'Say which keys differ between two snapshots or logs')
             [CompletionResult]::new('get', 'get', [CompletionResultType]::ParameterValue, 'Write one key as JSON')
@@ -115,6 +116,7 @@ Register-ArgumentCompleter -Native -CommandName 'redkit' -ScriptBlock {
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, '`ndjson`, an object a line, or `json`, one document for each input')
             [CompletionResult]::new('--select', '--select', [CompletionResultType]::ParameterName, 'What of a key: all, keys, meta, values')
             [CompletionResult]::new('--strings', '--strings', [CompletionResultType]::ParameterName, 'How to write strings: auto, base64, hex, escape')
+            [CompletionResult]::new('--modules', '--modules', [CompletionResultType]::ParameterName, 'How to write values of modules: decoded, raw')
             [CompletionResult]::new('--with', '--with', [CompletionResultType]::ParameterName, 'Add to each key: size, offset, ttl; or, as objects of their own, meta')
             [CompletionResult]::new('--now', '--now', [CompletionResultType]::ParameterName, 'The time by which expiries are judged')
             [CompletionResult]::new('--like', '--like', [CompletionResultType]::ParameterName, 'The server that a log is replayed as, as in redis-7.0 or valkey-9.1.2')
@@ -142,6 +144,28 @@ Register-ArgumentCompleter -Native -CommandName 'redkit' -ScriptBlock {
             [CompletionResult]::new('--keep-going', '--keep-going', [CompletionResultType]::ParameterName, 'Go on behind damage, and keep the output of a damaged input')
             [CompletionResult]::new('--pairs', '--pairs', [CompletionResultType]::ParameterName, 'Write hashes as [["field","value"],…] instead of objects')
             [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Replace FILE where it exists')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say only what is wrong')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say only what is wrong')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more: how much was read in which time')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more: how much was read in which time')
+            [CompletionResult]::new('--no-progress', '--no-progress', [CompletionResultType]::ParameterName, 'Do not show a progress bar')
+            [CompletionResult]::new('--no-mmap', '--no-mmap', [CompletionResultType]::ParameterName, 'Read files instead of mapping them into memory')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help: short with -h, all of it with --help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help: short with -h, all of it with --help')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print the version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print the version')
+            break
+        }
+        'redkit;from-json' {
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write to FILE; `-` is the standard output')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write to FILE; `-` is the standard output')
+            [CompletionResult]::new('--target', '--target', [CompletionResultType]::ParameterName, 'The server that shall load the snapshot: redis-5.0 to redis-8.10, valkey-7.2 to valkey-9.1')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours: auto, always, never')
+            [CompletionResult]::new('--threads', '--threads', [CompletionResultType]::ParameterName, 'Threads that decode [default: one a processor]')
+            [CompletionResult]::new('--max-memory', '--max-memory', [CompletionResultType]::ParameterName, 'Memory to use at most, as in 512MiB or 2GB [default: three quarters of what there is]')
+            [CompletionResult]::new('--max-spool', '--max-spool', [CompletionResultType]::ParameterName, 'Room in temporary files to use at most [default: 10GiB]')
+            [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Replace FILE where it exists')
+            [CompletionResult]::new('--keep-going', '--keep-going', [CompletionResultType]::ParameterName, 'Leave out records that cannot be read, and keep the output')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say only what is wrong')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say only what is wrong')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more: how much was read in which time')
@@ -225,6 +249,7 @@ Register-ArgumentCompleter -Native -CommandName 'redkit' -ScriptBlock {
         'redkit;get' {
             [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database it is in')
             [CompletionResult]::new('--strings', '--strings', [CompletionResultType]::ParameterName, 'How to write strings: auto, base64, hex, escape')
+            [CompletionResult]::new('--modules', '--modules', [CompletionResultType]::ParameterName, 'How to write values of modules: decoded, raw')
             [CompletionResult]::new('--with', '--with', [CompletionResultType]::ParameterName, 'Add to each key: size, offset, ttl; or, as objects of their own, meta')
             [CompletionResult]::new('--now', '--now', [CompletionResultType]::ParameterName, 'The time by which expiries are judged')
             [CompletionResult]::new('--like', '--like', [CompletionResultType]::ParameterName, 'The server that a log is replayed as, as in redis-7.0 or valkey-9.1.2')
@@ -382,6 +407,7 @@ Register-ArgumentCompleter -Native -CommandName 'redkit' -ScriptBlock {
             [CompletionResult]::new('check-rdb', 'check-rdb', [CompletionResultType]::ParameterValue, 'Check snapshots: structure, every value, checksum, who can load them')
             [CompletionResult]::new('check-aof', 'check-aof', [CompletionResultType]::ParameterValue, 'Check logs: every command, what is damaged, what a server makes of it')
             [CompletionResult]::new('dump-to-json', 'dump-to-json', [CompletionResultType]::ParameterValue, 'Write snapshots and logs as JSON: every key with its value, one object a line')
+            [CompletionResult]::new('from-json', 'from-json', [CompletionResultType]::ParameterValue, 'Make a snapshot of JSON as dump-to-json writes it')
             [CompletionResult]::new('replay', 'replay', [CompletionResultType]::ParameterValue, 'Run a log over its snapshot, as a server does when it starts, and say what comes out')
             [CompletionResult]::new('diff', 'diff', [CompletionResultType]::ParameterValue, 'Say which keys differ between two snapshots or logs')
             [CompletionResult]::new('get', 'get', [CompletionResultType]::ParameterValue, 'Write one key as JSON')
@@ -401,6 +427,9 @@ Register-ArgumentCompleter -Native -CommandName 'redkit' -ScriptBlock {
             break
         }
         'redkit;help;dump-to-json' {
+            break
+        }
+        'redkit;help;from-json' {
             break
         }
         'redkit;help;replay' {

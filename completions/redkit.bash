@@ -37,6 +37,9 @@ _redkit() {
             redkit,explain)
                 cmd="redkit__subcmd__explain"
                 ;;
+            redkit,from-json)
+                cmd="redkit__subcmd__from__subcmd__json"
+                ;;
             redkit,get)
                 cmd="redkit__subcmd__get"
                 ;;
@@ -76,6 +79,9 @@ _redkit() {
             redkit__subcmd__help,explain)
                 cmd="redkit__subcmd__help__subcmd__explain"
                 ;;
+            redkit__subcmd__help,from-json)
+                cmd="redkit__subcmd__help__subcmd__from__subcmd__json"
+                ;;
             redkit__subcmd__help,get)
                 cmd="redkit__subcmd__help__subcmd__get"
                 ;;
@@ -101,7 +107,7 @@ _redkit() {
 
     case "${cmd}" in
         redkit)
-            opts="-q -v -h -V --quiet --verbose --color --threads --no-progress --no-mmap --max-memory --max-spool --help --version check-rdb check-aof dump-to-json replay diff get info log cut explain completions man help"
+            opts="-q -v -h -V --quiet --verbose --color --threads --no-progress --no-mmap --max-memory --max-spool --help --version check-rdb check-aof dump-to-json from-json replay diff get info log cut explain completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -429,7 +435,7 @@ _redkit() {
             return 0
             ;;
         redkit__subcmd__dump__subcmd__to__subcmd__json)
-            opts="-k -K -t -o -q -v -h -V --format --select --sort --with-end --keep-going --strings --pairs --with --now --like --key --key-regex --not-key --type --db --slot --ttl --size --elements --limit --output --force --quiet --verbose --color --threads --no-progress --no-mmap --max-memory --max-spool --help --version"
+            opts="-k -K -t -o -q -v -h -V --format --select --sort --with-end --keep-going --strings --pairs --modules --with --now --like --key --key-regex --not-key --type --db --slot --ttl --size --elements --limit --output --force --quiet --verbose --color --threads --no-progress --no-mmap --max-memory --max-spool --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -445,6 +451,10 @@ _redkit() {
                     ;;
                 --strings)
                     COMPREPLY=($(compgen -W "auto base64 hex escape" -- "${cur}"))
+                    return 0
+                    ;;
+                --modules)
+                    COMPREPLY=($(compgen -W "decoded raw" -- "${cur}"))
                     return 0
                     ;;
                 --with)
@@ -576,8 +586,50 @@ _redkit() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        redkit__subcmd__from__subcmd__json)
+            opts="-o -q -v -h -V --output --force --target --keep-going --quiet --verbose --color --threads --no-progress --no-mmap --max-memory --max-spool --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --target)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --threads)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-spool)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         redkit__subcmd__get)
-            opts="-o -q -v -h -V --db --strings --pairs --with --now --like --output --force --quiet --verbose --color --threads --no-progress --no-mmap --max-memory --max-spool --help --version"
+            opts="-o -q -v -h -V --db --strings --pairs --modules --with --now --like --output --force --quiet --verbose --color --threads --no-progress --no-mmap --max-memory --max-spool --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -589,6 +641,10 @@ _redkit() {
                     ;;
                 --strings)
                     COMPREPLY=($(compgen -W "auto base64 hex escape" -- "${cur}"))
+                    return 0
+                    ;;
+                --modules)
+                    COMPREPLY=($(compgen -W "decoded raw" -- "${cur}"))
                     return 0
                     ;;
                 --with)
@@ -635,7 +691,7 @@ _redkit() {
             return 0
             ;;
         redkit__subcmd__help)
-            opts="check-rdb check-aof dump-to-json replay diff get info log cut explain completions man help"
+            opts="check-rdb check-aof dump-to-json from-json replay diff get info log cut explain completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -733,6 +789,20 @@ _redkit() {
             return 0
             ;;
         redkit__subcmd__help__subcmd__explain)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        redkit__subcmd__help__subcmd__from__subcmd__json)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

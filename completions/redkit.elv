@@ -35,6 +35,7 @@ set edit:completion:arg-completer[redkit] = {|@words|
             cand check-rdb 'Check snapshots: structure, every value, checksum, who can load them'
             cand check-aof 'Check logs: every command, what is damaged, what a server makes of it'
             cand dump-to-json 'Write snapshots and logs as JSON: every key with its value, one object a line'
+            cand from-json 'Make a snapshot of JSON as dump-to-json writes it'
             cand replay 'Run a log over its snapshot, as a server does when it starts, and say what comes out'
             cand diff 'Say which keys differ between two snapshots or logs'
             cand get 'Write one key as JSON'
@@ -109,6 +110,7 @@ set edit:completion:arg-completer[redkit] = {|@words|
             cand --format '`ndjson`, an object a line, or `json`, one document for each input'
             cand --select 'What of a key: all, keys, meta, values'
             cand --strings 'How to write strings: auto, base64, hex, escape'
+            cand --modules 'How to write values of modules: decoded, raw'
             cand --with 'Add to each key: size, offset, ttl; or, as objects of their own, meta'
             cand --now 'The time by which expiries are judged'
             cand --like 'The server that a log is replayed as, as in redis-7.0 or valkey-9.1.2'
@@ -136,6 +138,27 @@ set edit:completion:arg-completer[redkit] = {|@words|
             cand --keep-going 'Go on behind damage, and keep the output of a damaged input'
             cand --pairs 'Write hashes as [["field","value"],…] instead of objects'
             cand --force 'Replace FILE where it exists'
+            cand -q 'Say only what is wrong'
+            cand --quiet 'Say only what is wrong'
+            cand -v 'Say more: how much was read in which time'
+            cand --verbose 'Say more: how much was read in which time'
+            cand --no-progress 'Do not show a progress bar'
+            cand --no-mmap 'Read files instead of mapping them into memory'
+            cand -h 'Print help: short with -h, all of it with --help'
+            cand --help 'Print help: short with -h, all of it with --help'
+            cand -V 'Print the version'
+            cand --version 'Print the version'
+        }
+        &'redkit;from-json'= {
+            cand -o 'Write to FILE; `-` is the standard output'
+            cand --output 'Write to FILE; `-` is the standard output'
+            cand --target 'The server that shall load the snapshot: redis-5.0 to redis-8.10, valkey-7.2 to valkey-9.1'
+            cand --color 'When to use colours: auto, always, never'
+            cand --threads 'Threads that decode [default: one a processor]'
+            cand --max-memory 'Memory to use at most, as in 512MiB or 2GB [default: three quarters of what there is]'
+            cand --max-spool 'Room in temporary files to use at most [default: 10GiB]'
+            cand --force 'Replace FILE where it exists'
+            cand --keep-going 'Leave out records that cannot be read, and keep the output'
             cand -q 'Say only what is wrong'
             cand --quiet 'Say only what is wrong'
             cand -v 'Say more: how much was read in which time'
@@ -216,6 +239,7 @@ set edit:completion:arg-completer[redkit] = {|@words|
         &'redkit;get'= {
             cand --db 'The database it is in'
             cand --strings 'How to write strings: auto, base64, hex, escape'
+            cand --modules 'How to write values of modules: decoded, raw'
             cand --with 'Add to each key: size, offset, ttl; or, as objects of their own, meta'
             cand --now 'The time by which expiries are judged'
             cand --like 'The server that a log is replayed as, as in redis-7.0 or valkey-9.1.2'
@@ -366,6 +390,7 @@ set edit:completion:arg-completer[redkit] = {|@words|
             cand check-rdb 'Check snapshots: structure, every value, checksum, who can load them'
             cand check-aof 'Check logs: every command, what is damaged, what a server makes of it'
             cand dump-to-json 'Write snapshots and logs as JSON: every key with its value, one object a line'
+            cand from-json 'Make a snapshot of JSON as dump-to-json writes it'
             cand replay 'Run a log over its snapshot, as a server does when it starts, and say what comes out'
             cand diff 'Say which keys differ between two snapshots or logs'
             cand get 'Write one key as JSON'
@@ -382,6 +407,8 @@ set edit:completion:arg-completer[redkit] = {|@words|
         &'redkit;help;check-aof'= {
         }
         &'redkit;help;dump-to-json'= {
+        }
+        &'redkit;help;from-json'= {
         }
         &'redkit;help;replay'= {
         }

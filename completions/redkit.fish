@@ -39,6 +39,7 @@ complete -c redkit -n "__fish_redkit_needs_command" -s V -l version -d 'Print th
 complete -c redkit -n "__fish_redkit_needs_command" -f -a "check-rdb" -d 'Check snapshots: structure, every value, checksum, who can load them'
 complete -c redkit -n "__fish_redkit_needs_command" -f -a "check-aof" -d 'Check logs: every command, what is damaged, what a server makes of it'
 complete -c redkit -n "__fish_redkit_needs_command" -f -a "dump-to-json" -d 'Write snapshots and logs as JSON: every key with its value, one object a line'
+complete -c redkit -n "__fish_redkit_needs_command" -f -a "from-json" -d 'Make a snapshot of JSON as dump-to-json writes it'
 complete -c redkit -n "__fish_redkit_needs_command" -f -a "replay" -d 'Run a log over its snapshot, as a server does when it starts, and say what comes out'
 complete -c redkit -n "__fish_redkit_needs_command" -f -a "diff" -d 'Say which keys differ between two snapshots or logs'
 complete -c redkit -n "__fish_redkit_needs_command" -f -a "get" -d 'Write one key as JSON'
@@ -109,6 +110,8 @@ complete -c redkit -n "__fish_redkit_using_subcommand dump-to-json" -l strings -
 base64\t''
 hex\t''
 escape\t''"
+complete -c redkit -n "__fish_redkit_using_subcommand dump-to-json" -l modules -d 'How to write values of modules: decoded, raw' -r -f -a "decoded\t'As what they mean, where that is known'
+raw\t'As their bytes'"
 complete -c redkit -n "__fish_redkit_using_subcommand dump-to-json" -l with -d 'Add to each key: size, offset, ttl; or, as objects of their own, meta' -r -f -a "meta\t''
 size\t''
 offset\t''
@@ -155,6 +158,22 @@ complete -c redkit -n "__fish_redkit_using_subcommand dump-to-json" -l no-progre
 complete -c redkit -n "__fish_redkit_using_subcommand dump-to-json" -l no-mmap -d 'Read files instead of mapping them into memory'
 complete -c redkit -n "__fish_redkit_using_subcommand dump-to-json" -s h -l help -d 'Print help: short with -h, all of it with --help'
 complete -c redkit -n "__fish_redkit_using_subcommand dump-to-json" -s V -l version -d 'Print the version'
+complete -c redkit -n "__fish_redkit_using_subcommand from-json" -s o -l output -d 'Write to FILE; `-` is the standard output' -r -F
+complete -c redkit -n "__fish_redkit_using_subcommand from-json" -l target -d 'The server that shall load the snapshot: redis-5.0 to redis-8.10, valkey-7.2 to valkey-9.1' -r
+complete -c redkit -n "__fish_redkit_using_subcommand from-json" -l color -d 'When to use colours: auto, always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c redkit -n "__fish_redkit_using_subcommand from-json" -l threads -d 'Threads that decode [default: one a processor]' -r
+complete -c redkit -n "__fish_redkit_using_subcommand from-json" -l max-memory -d 'Memory to use at most, as in 512MiB or 2GB [default: three quarters of what there is]' -r
+complete -c redkit -n "__fish_redkit_using_subcommand from-json" -l max-spool -d 'Room in temporary files to use at most [default: 10GiB]' -r
+complete -c redkit -n "__fish_redkit_using_subcommand from-json" -l force -d 'Replace FILE where it exists'
+complete -c redkit -n "__fish_redkit_using_subcommand from-json" -l keep-going -d 'Leave out records that cannot be read, and keep the output'
+complete -c redkit -n "__fish_redkit_using_subcommand from-json" -s q -l quiet -d 'Say only what is wrong'
+complete -c redkit -n "__fish_redkit_using_subcommand from-json" -s v -l verbose -d 'Say more: how much was read in which time'
+complete -c redkit -n "__fish_redkit_using_subcommand from-json" -l no-progress -d 'Do not show a progress bar'
+complete -c redkit -n "__fish_redkit_using_subcommand from-json" -l no-mmap -d 'Read files instead of mapping them into memory'
+complete -c redkit -n "__fish_redkit_using_subcommand from-json" -s h -l help -d 'Print help: short with -h, all of it with --help'
+complete -c redkit -n "__fish_redkit_using_subcommand from-json" -s V -l version -d 'Print the version'
 complete -c redkit -n "__fish_redkit_using_subcommand replay" -l like -d 'The server to follow, as redis-7.0 or valkey-9.1.2' -r
 complete -c redkit -n "__fish_redkit_using_subcommand replay" -l now -d 'The time that the server\'s clock shows' -r
 complete -c redkit -n "__fish_redkit_using_subcommand replay" -l allow-command -d 'Take NAME for a module\'s command; may be given several times' -r
@@ -230,6 +249,8 @@ complete -c redkit -n "__fish_redkit_using_subcommand get" -l strings -d 'How to
 base64\t''
 hex\t''
 escape\t''"
+complete -c redkit -n "__fish_redkit_using_subcommand get" -l modules -d 'How to write values of modules: decoded, raw' -r -f -a "decoded\t'As what they mean, where that is known'
+raw\t'As their bytes'"
 complete -c redkit -n "__fish_redkit_using_subcommand get" -l with -d 'Add to each key: size, offset, ttl; or, as objects of their own, meta' -r -f -a "meta\t''
 size\t''
 offset\t''
@@ -352,16 +373,17 @@ complete -c redkit -n "__fish_redkit_using_subcommand man" -l no-progress -d 'Do
 complete -c redkit -n "__fish_redkit_using_subcommand man" -l no-mmap -d 'Read files instead of mapping them into memory'
 complete -c redkit -n "__fish_redkit_using_subcommand man" -s h -l help -d 'Print help: short with -h, all of it with --help'
 complete -c redkit -n "__fish_redkit_using_subcommand man" -s V -l version -d 'Print the version'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json replay diff get info log cut explain completions man help" -f -a "check-rdb" -d 'Check snapshots: structure, every value, checksum, who can load them'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json replay diff get info log cut explain completions man help" -f -a "check-aof" -d 'Check logs: every command, what is damaged, what a server makes of it'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json replay diff get info log cut explain completions man help" -f -a "dump-to-json" -d 'Write snapshots and logs as JSON: every key with its value, one object a line'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json replay diff get info log cut explain completions man help" -f -a "replay" -d 'Run a log over its snapshot, as a server does when it starts, and say what comes out'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json replay diff get info log cut explain completions man help" -f -a "diff" -d 'Say which keys differ between two snapshots or logs'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json replay diff get info log cut explain completions man help" -f -a "get" -d 'Write one key as JSON'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json replay diff get info log cut explain completions man help" -f -a "info" -d 'Show what snapshots, logs and sets of logs say of themselves, in milliseconds'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json replay diff get info log cut explain completions man help" -f -a "log" -d 'List the commands of a log, with where and when each was written'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json replay diff get info log cut explain completions man help" -f -a "cut" -d 'Take commands out of a log: undo a FLUSHALL, go back to 14:03'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json replay diff get info log cut explain completions man help" -f -a "explain" -d 'Explain a finding: what it means, an example, what to do'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json replay diff get info log cut explain completions man help" -f -a "completions" -d 'Print the completion script for a shell'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json replay diff get info log cut explain completions man help" -f -a "man" -d 'Write the man pages into a directory'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json replay diff get info log cut explain completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json from-json replay diff get info log cut explain completions man help" -f -a "check-rdb" -d 'Check snapshots: structure, every value, checksum, who can load them'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json from-json replay diff get info log cut explain completions man help" -f -a "check-aof" -d 'Check logs: every command, what is damaged, what a server makes of it'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json from-json replay diff get info log cut explain completions man help" -f -a "dump-to-json" -d 'Write snapshots and logs as JSON: every key with its value, one object a line'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json from-json replay diff get info log cut explain completions man help" -f -a "from-json" -d 'Make a snapshot of JSON as dump-to-json writes it'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json from-json replay diff get info log cut explain completions man help" -f -a "replay" -d 'Run a log over its snapshot, as a server does when it starts, and say what comes out'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json from-json replay diff get info log cut explain completions man help" -f -a "diff" -d 'Say which keys differ between two snapshots or logs'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json from-json replay diff get info log cut explain completions man help" -f -a "get" -d 'Write one key as JSON'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json from-json replay diff get info log cut explain completions man help" -f -a "info" -d 'Show what snapshots, logs and sets of logs say of themselves, in milliseconds'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json from-json replay diff get info log cut explain completions man help" -f -a "log" -d 'List the commands of a log, with where and when each was written'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json from-json replay diff get info log cut explain completions man help" -f -a "cut" -d 'Take commands out of a log: undo a FLUSHALL, go back to 14:03'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json from-json replay diff get info log cut explain completions man help" -f -a "explain" -d 'Explain a finding: what it means, an example, what to do'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json from-json replay diff get info log cut explain completions man help" -f -a "completions" -d 'Print the completion script for a shell'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json from-json replay diff get info log cut explain completions man help" -f -a "man" -d 'Write the man pages into a directory'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json from-json replay diff get info log cut explain completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

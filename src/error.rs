@@ -28,6 +28,8 @@ struct Inner {
 pub enum ErrorKind {
     /// The bytes are.
     Bytes(Problem),
+    /// The text is: JSON that cannot be read, or says what cannot be.
+    Text(String),
     /// The system said no.
     Io(io::Error),
     /// The input is of a kind that this task does not read.
@@ -220,6 +222,22 @@ impl Error {
         error
     }
 
+    /// Text that is wrong at a place.
+    #[cold]
+    pub fn text(text: impl Into<String>, place: Place) -> Self {
+        let mut error = Error::new(ErrorKind::Text(text.into()));
+        error.0.place = Some(place);
+        error
+    }
+
+    /// What cannot be had, asked for at a place.
+    #[cold]
+    pub fn unsupported(text: impl Into<String>, place: Place) -> Self {
+        let mut error = Error::new(ErrorKind::Unsupported(text.into()));
+        error.0.place = Some(place);
+        error
+    }
+
     /// Options that do not go together.
     #[cold]
     pub fn usage(text: impl Into<String>) -> Self {
@@ -354,9 +372,10 @@ impl fmt::Display for ErrorKind {
             ErrorKind::WrongKind { found, expected } => {
                 write!(f, "this is {found}, not {expected}")
             }
-            ErrorKind::Unsupported(text) | ErrorKind::Limit(text) | ErrorKind::Usage(text) => {
-                f.write_str(text)
-            }
+            ErrorKind::Text(text)
+            | ErrorKind::Unsupported(text)
+            | ErrorKind::Limit(text)
+            | ErrorKind::Usage(text) => f.write_str(text),
             ErrorKind::ClosedPipe => f.write_str("the reader of the output went away"),
         }
     }
@@ -392,6 +411,8 @@ impl fmt::Display for Error {
             if let Some((number, name)) = value_type {
                 write!(f, " (type {number}, {name})")?;
             }
+        } else if let (Some(db), Some(key), Some(_)) = (db, key, place) {
+            write!(f, "\n  in key \"{}\" of db {db}", printable(key))?;
         }
         if let Some(hint) = hint {
             write!(f, "\n  hint: {hint}")?;

@@ -10,6 +10,7 @@ use redkit::io::progress::Quiet;
 use redkit::rdb::string::{Compress, StringWriter, write_number};
 use redkit::report::json::{Select, StringStyle};
 use redkit::task::dump::{ChunkSink, DumpOptions, DumpOutcome, With, dump};
+use redkit::task::from_json::{FromJsonOptions, from_json};
 use redkit::task::{InputPath, Run};
 use serde_json::Value;
 
@@ -128,6 +129,7 @@ fn snapshot(keys: &BTreeMap<Name, (Option<i64>, Kept)>) -> Vec<u8> {
     out
 }
 
+#[derive(Default)]
 struct Text(Vec<u8>);
 
 impl ChunkSink for Text {
@@ -137,19 +139,23 @@ impl ChunkSink for Text {
     }
 }
 
+fn run(threads: usize, mmap: bool) -> Run<'static> {
+    Run {
+        threads,
+        mmap,
+        max_spool: 1 << 30,
+        max_memory: 1 << 30,
+        progress: &Quiet,
+    }
+}
+
 fn dumped(
     file: &std::path::Path,
     options: &DumpOptions,
     threads: usize,
     mmap: bool,
 ) -> (Vec<u8>, DumpOutcome) {
-    let run = Run {
-        threads,
-        mmap,
-        max_spool: 1 << 30,
-        max_memory: 1 << 30,
-        progress: &Quiet,
-    };
+    let run = run(threads, mmap);
     let mut text = Text(Vec::new());
     let outcome = dump(&InputPath::File(file.to_owned()), options, &run, &mut text).unwrap();
     (text.0, outcome)
@@ -294,6 +300,22 @@ proptest! {
         prop_assert_eq!(outcome.keys, keys.len() as u64);
         let back = read_back(&text);
         prop_assert!(same(&back, &keys), "{back:?}\n{keys:?}");
+
+        // And the snapshot that is made of it holds the same; of no text none is made.
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let mut json = tempfile::NamedTempFile::new().unwrap();
+        json.write_all(&text).unwrap();
+        let mut made = Text::default();
+        let input = InputPath::File(json.path().to_owned());
+        let made_of = from_json(&input, &FromJsonOptions::default(), &run(2, true), &mut made).unwrap();
+        prop_assert!(made_of.errors.is_empty() && made_of.twice.is_empty(), "{made_of:?}");
+        let mut copy = tempfile::NamedTempFile::new().unwrap();
+        copy.write_all(&made.0).unwrap();
+        let sorted = DumpOptions { sort: true, ..DumpOptions::default() };
+        let [before, after] = [file.path(), copy.path()].map(|path| read_back(&dumped(path, &sorted, 1, true).0));
+        prop_assert!(same(&before, &after), "{before:?}\n{after:?}");
     }
 
     #[test]

@@ -49,7 +49,6 @@ const DOORS: &[(&str, &[&str])] = &[
     ("indicatif", &["cli/progress.rs"]),
     ("libc", &["io/"]),
     ("lz4_flex", &["io/decompress.rs"]),
-    ("lzf_rust", &["encoding/lzf.rs"]),
     ("lzma_rust2", &["io/decompress.rs"]),
     ("memmap2", &["io/source.rs"]),
     ("mlua", &["replay/script/"]),

@@ -335,6 +335,19 @@ pub(super) struct JsonArgs {
     #[arg(long)]
     pub(super) pairs: bool,
 
+    /// How to write values of modules: decoded, raw
+    ///
+    /// `decoded` writes what a value means where that is known, and its bytes elsewhere; `raw` the
+    /// bytes of all, from which `from-json` makes the value again.
+    #[arg(
+        long,
+        value_name = "HOW",
+        default_value = "decoded",
+        hide_default_value = true,
+        hide_possible_values = true
+    )]
+    pub(super) modules: Modules,
+
     /// Add to each key: size, offset, ttl; or, as objects of their own, meta
     ///
     /// `size` is the bytes of the value in the file, `offset` where its record begins, `ttl` the
@@ -363,6 +376,15 @@ pub(super) struct JsonArgs {
     /// has a command that only Valkey knows.
     #[arg(long, value_name = "SERVER", value_parser = like)]
     pub(super) like: Option<Like>,
+}
+
+/// How values of modules are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Modules {
+    /// As what they mean, where that is known.
+    Decoded,
+    /// As their bytes.
+    Raw,
 }
 
 /// What can be added to each key.

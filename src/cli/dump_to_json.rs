@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use crate::cli::Exit;
-use crate::cli::args::{Common, FilterArgs, Inputs, JsonArgs, OutputArgs, finish, name};
+use crate::cli::args::{Common, FilterArgs, Inputs, JsonArgs, Modules, OutputArgs, finish, name};
 use crate::cli::words::Words;
 use crate::report::json::Select;
 use crate::report::text::{counted, shown};
@@ -150,6 +150,7 @@ impl DumpToJson {
             document: self.format == DumpFormat::Json,
             strings: self.json.strings,
             pairs: self.json.pairs,
+            raw_modules: self.json.modules == Modules::Raw,
             sort: self.sort,
             select: match self.select {
                 Selected::All => Select::All,

@@ -7,7 +7,7 @@ use anyhow::Context;
 use clap::Args;
 
 use crate::cli::Exit;
-use crate::cli::args::{self, Common, JsonArgs, OutputArgs};
+use crate::cli::args::{self, Common, JsonArgs, Modules, OutputArgs};
 use crate::cli::values;
 use crate::cli::words::Words;
 use crate::error::printable;
@@ -64,6 +64,7 @@ impl Get {
         let options = DumpOptions {
             strings: self.json.strings,
             pairs: self.json.pairs,
+            raw_modules: self.json.modules == Modules::Raw,
             with: self.json.with(),
             now: self.json.now,
             like: self.json.like,

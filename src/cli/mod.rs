@@ -15,6 +15,7 @@ mod dump_to_json;
 mod explain;
 mod fix_aof;
 mod formats;
+mod from_json;
 mod get;
 mod info;
 mod log;
@@ -103,7 +104,7 @@ impl Exit {
             ErrorKind::Bytes(Problem::FutureVersion { .. } | Problem::UnreadableType { .. }) => {
                 Exit::Unsupported
             }
-            ErrorKind::Bytes(_) => Exit::Damage,
+            ErrorKind::Bytes(_) | ErrorKind::Text(_) => Exit::Damage,
             ErrorKind::Io(error) if decompress::is_damage(error) => Exit::Damage,
             ErrorKind::Io(_) => Exit::Io,
             ErrorKind::WrongKind { .. } | ErrorKind::Unsupported(_) => Exit::Unsupported,
@@ -152,6 +153,7 @@ enum Command {
     CheckRdb(check_rdb::CheckRdb),
     CheckAof(check_aof::CheckAof),
     DumpToJson(dump_to_json::DumpToJson),
+    FromJson(from_json::FromJson),
     Replay(replay::Replay),
     Diff(diff::Diff),
     Get(get::Get),
@@ -197,6 +199,7 @@ fn parse_and_run(args: &[OsString]) -> Exit {
         Command::CheckRdb(command) => command.run(&common, &words),
         Command::CheckAof(command) => command.run(&common, &words),
         Command::DumpToJson(command) => command.run(&common, &words),
+        Command::FromJson(command) => command.run(&common, &words),
         Command::Diff(command) => command.run(&common, &words),
         Command::Replay(command) => command.run(&common, &words),
         Command::Get(command) => command.run(&common, &words),
@@ -273,6 +276,7 @@ Examples:
   redkit check-rdb dump.rdb               Is it sound, and who can load it?
   redkit check-aof appendonly.aof         Will the server start, and what does it lose?
   redkit dump-to-json dump.rdb.gz | jq    Every key with its value, a line each
+  redkit from-json dump.ndjson -o new.rdb And back again
   redkit get dump.rdb user:1000           One key
   redkit replay --digest appendonlydir    What does the log come to?
   redkit diff old.rdb appendonlydir       Which keys differ?

@@ -9,6 +9,7 @@ use crate::command::Like;
 use crate::error::{Error, Hint, Result};
 use crate::record::DataType;
 use crate::record::filter::{Comparison, TtlClass, parse_size};
+use crate::record::target::Target;
 use crate::report::json::StringStyle;
 use crate::task::cut::Match;
 use crate::task::place::FileOffset;
@@ -27,6 +28,14 @@ const MOST_THREADS: usize = 1024;
 pub(super) fn like(text: &str) -> std::result::Result<Like, String> {
     text.parse()
         .map_err(|_| "a server is named as in redis-7.0 or valkey-9.1.2".to_owned())
+}
+
+/// A server that a file is written for.
+pub(super) fn target(text: &str) -> std::result::Result<&'static Target, String> {
+    Target::from_name(text).ok_or_else(|| {
+        let names: Vec<_> = Target::ALL.iter().map(|target| target.name).collect();
+        format!("the servers known are {}", names.join(", "))
+    })
 }
 
 pub(super) fn size(text: &str) -> std::result::Result<u64, String> {

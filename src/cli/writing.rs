@@ -71,7 +71,7 @@ pub(super) fn layouts() -> impl TypedValueParser<Value = Layout> {
     })
 }
 
-/// The name of a target.
+/// The name of a target; a patch level does not matter.
 pub(super) fn target(name: &str) -> std::result::Result<Format, String> {
     Format::named(name).map_err(|error| error.to_string())
 }

@@ -9,7 +9,7 @@
 //!
 //! Decompression is ours, because it is what bounds reading real snapshots: copying in blocks into a
 //! buffer with slack behind it is about twice as fast as the crate, which serves as oracle in the
-//! tests and as compressor. This is its only door.
+//! tests. Compression is ours too: the crate clears a table of 256 KiB for each string.
 //!
 //! [`verify`] checks a string without writing it: whether decompression succeeds depends on lengths
 //! and distances alone.
@@ -402,19 +402,123 @@ impl<'d> Passage<'d> {
 /// which is what servers ask for before they store a string compressed.
 pub fn compress_into(data: &[u8], out: &mut Vec<u8>) -> bool {
     out.clear();
-    if data.len() <= 4 {
+    let Some(most) = data.len().checked_sub(4).filter(|&most| most > 0) else {
         return false;
+    };
+    let shorter = SEEN.with_borrow_mut(|seen| {
+        seen.begin(data.len());
+        encode(data, most, seen, out)
+    });
+    if !shorter {
+        out.clear();
     }
-    out.resize(data.len() - 4, 0);
-    match lzf_rust::compress(data, out) {
-        Ok(len) if len > 0 && len <= data.len() - 4 => {
-            out.truncate(len);
-            true
+    shorter
+}
+
+thread_local! {
+    static SEEN: std::cell::RefCell<Seen> = const { std::cell::RefCell::new(Seen::new()) };
+}
+
+/// Bits of the hash of three bytes.
+const HASH_BITS: u32 = 14;
+/// The longest back reference, and the largest distance.
+const LONGEST_COPY: usize = 7 + 255 + 2;
+const FARTHEST: usize = 1 << 13;
+/// The longest run of literals.
+const RUN: usize = 32;
+
+/// Where three bytes were last seen, by their hash. What was seen in earlier strings lies before
+/// `base`, so that nothing is cleared between strings: most are shorter than the table.
+struct Seen {
+    places: Vec<u32>,
+    base: u32,
+    len: u32,
+}
+
+impl Seen {
+    const fn new() -> Self {
+        Seen {
+            places: Vec::new(),
+            base: 0,
+            len: 0,
         }
-        _ => {
-            out.clear();
-            false
+    }
+
+    /// For a string of this length.
+    fn begin(&mut self, len: usize) {
+        // Places are from 1 on; those of a string that is longer than they reach are not kept.
+        let next = self.base.checked_add(self.len);
+        let fits = |base: &u32| u64::from(*base) + len as u64 <= u64::from(u32::MAX);
+        match next.filter(fits) {
+            Some(base) if !self.places.is_empty() => self.base = base,
+            _ => {
+                self.places.clear();
+                self.places.resize(1 << HASH_BITS, 0);
+                self.base = 0;
+            }
         }
+        self.len = u32::try_from(len).unwrap_or(u32::MAX);
+    }
+
+    /// Where in this string the same hash was seen before `at`, and takes note of `at`.
+    #[inline]
+    fn swap(&mut self, three: [u8; 3], at: usize) -> Option<usize> {
+        let [a, b, c] = three.map(u32::from);
+        let hash = (a | b << 8 | c << 16).wrapping_mul(0x9e37_79b1) >> (32 - HASH_BITS);
+        let place = self.places.get_mut(hash as usize)?;
+        let now = u32::try_from(at + 1).ok()?.checked_add(self.base)?;
+        let before = std::mem::replace(place, now);
+        let before = before.checked_sub(self.base)?.checked_sub(1)?;
+        usize::try_from(before).ok()
+    }
+}
+
+/// Appends the compressed form; false where it becomes longer than `most`.
+fn encode(data: &[u8], most: usize, seen: &mut Seen, out: &mut Vec<u8>) -> bool {
+    let (mut at, mut literals) = (0, 0);
+    while let Some(&three) = data.get(at..).and_then(|rest| rest.first_chunk::<3>()) {
+        let before = seen.swap(three, at);
+        let found = before.filter(|&before| {
+            at - before <= FARTHEST && data.get(before..before + 3) == Some(&three[..])
+        });
+        let Some(before) = found else {
+            at += 1;
+            continue;
+        };
+        let same = data.iter().skip(before).zip(data.iter().skip(at));
+        let len = same.take(LONGEST_COPY).take_while(|(a, b)| a == b).count();
+        put_literals(data.get(literals..at).unwrap_or_default(), out);
+        put_reference(at - before - 1, len, out);
+        if out.len() > most {
+            return false;
+        }
+        // The last two places of what is referred to are worth knowing; all of them take longer.
+        let end = at + len;
+        for place in end - 2..end {
+            if let Some(&three) = data.get(place..).and_then(|rest| rest.first_chunk::<3>()) {
+                seen.swap(three, place);
+            }
+        }
+        (at, literals) = (end, end);
+    }
+    put_literals(data.get(literals..).unwrap_or_default(), out);
+    out.len() <= most
+}
+
+fn put_literals(literals: &[u8], out: &mut Vec<u8>) {
+    for run in literals.chunks(RUN) {
+        // A run has 1 to 32 bytes.
+        out.push((run.len() - 1) as u8);
+        out.extend_from_slice(run);
+    }
+}
+
+/// `distance` is one less than it is, `len` 3 to 264.
+fn put_reference(distance: usize, len: usize, out: &mut Vec<u8>) {
+    let (high, low) = ((distance >> 8) as u8 & 31, distance as u8);
+    match len - 2 {
+        short @ ..7 => out.extend_from_slice(&[(short as u8) << 5 | high, low]),
+        long => out.extend_from_slice(&[7 << 5 | high, (long - 7) as u8, low]),
     }
 }
 
@@ -437,6 +541,22 @@ mod tests {
         let data = [3, b'a', b'b', b'c', b'a', 0xe0, 0x69, 2, 1, b'b', b'c'];
         assert_eq!(ours(&data, 120).unwrap(), b"abc".repeat(40));
         verify(&data, 120).unwrap();
+    }
+
+    #[test]
+    fn what_was_compressed_before_changes_nothing() {
+        let texts: Vec<Vec<u8>> = (0..40usize)
+            .map(|n| format!("{n}, and {} ", n % 3).repeat(n * n).into_bytes())
+            .collect();
+        let packed = |text: &[u8]| {
+            let mut out = Vec::new();
+            compress_into(text, &mut out).then_some(out)
+        };
+        let first: Vec<_> = texts.iter().map(|text| packed(text)).collect();
+        assert!(first.iter().filter(|packed| packed.is_some()).count() > 35);
+        for (text, first) in texts.iter().zip(&first).rev() {
+            assert_eq!(&packed(text), first);
+        }
     }
 
     #[test]

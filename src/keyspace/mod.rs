@@ -21,6 +21,7 @@ pub mod set;
 pub mod stream;
 pub mod table;
 pub mod text;
+pub mod told;
 mod value;
 pub mod vector;
 mod vector_items;

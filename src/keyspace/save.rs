@@ -9,7 +9,7 @@ use crate::keyspace::module::Module;
 use crate::keyspace::{Keyspace, NEVER, Rules, Slot, Value, vector_items};
 use crate::rdb::string::Compress;
 use crate::rdb::value::Encoder;
-use crate::rdb::writer::RdbWriter;
+use crate::rdb::writer::{Attributes, RdbWriter};
 use crate::record::{Family, RdbType, RdbVersion, Walk};
 
 /// Bytes that are written at once.
@@ -80,32 +80,62 @@ pub fn save_one(
     saver.writer.take(to)
 }
 
-struct Saver<'r> {
+/// Writes keys as the server of `rules` does.
+#[derive(Debug)]
+pub struct Saver<'r> {
     rules: &'r Rules,
-    writer: RdbWriter,
+    /// Where they are written to.
+    pub writer: RdbWriter,
     encoders: BTreeMap<RdbType, Encoder>,
 }
 
 impl<'r> Saver<'r> {
-    fn new(rules: &'r Rules) -> Self {
+    /// Writes a snapshot.
+    pub fn new(rules: &'r Rules) -> Self {
+        Saver::to(rules, RdbWriter::new(version(rules), Compress::AsServer))
+    }
+
+    /// Writes part of a snapshot, without header and end.
+    pub fn part(rules: &'r Rules) -> Self {
+        Saver::to(rules, RdbWriter::part(Compress::AsServer))
+    }
+
+    fn to(rules: &'r Rules, writer: RdbWriter) -> Self {
         Saver {
             rules,
-            writer: RdbWriter::new(version(rules), Compress::AsServer),
+            writer,
             encoders: BTreeMap::new(),
         }
     }
 
     fn entry(&mut self, slot: &Slot) -> Result<()> {
-        let rdb_type = slot.value.rdb_type(self.rules);
-        let (name, expires_at) = (slot.name(), slot.expires_at());
-        if let Value::Module(module) = &slot.value {
-            return self.writer.entry(name, expires_at, rdb_type, |out| {
-                match &**module {
-                    Module::Opaque { bytes, .. } => out.extend_from_slice(bytes),
-                    Module::Vectors(set) => vector_items::encode(set, out),
-                }
-                Ok(())
-            });
+        let attributes = Attributes {
+            expires_at: slot.expires_at(),
+            ..Attributes::default()
+        };
+        self.value(slot.name(), &attributes, &slot.value)
+    }
+
+    /// Writes a key. What cannot be encoded leaves nothing of itself behind.
+    ///
+    /// # Errors
+    /// A value that the format cannot hold.
+    pub fn value(&mut self, name: &[u8], attributes: &Attributes, value: &Value) -> Result<()> {
+        let rdb_type = value.rdb_type(self.rules);
+        if let Value::Module(module) = value {
+            self.writer.attributes(attributes);
+            return self
+                .writer
+                .entry(name, None, rdb_type, |out| match &**module {
+                    Module::Opaque { bytes, .. } => {
+                        out.extend_from_slice(bytes);
+                        Ok(())
+                    }
+                    Module::Vectors(set) => {
+                        vector_items::encode(set, out);
+                        Ok(())
+                    }
+                });
         }
         let encoder = match self.encoders.entry(rdb_type) {
             std::collections::btree_map::Entry::Occupied(found) => found.into_mut(),
@@ -114,8 +144,15 @@ impl<'r> Saver<'r> {
                 none.insert(encoder.with_score_text(self.rules.scores))
             }
         };
-        slot.value.walk(encoder)?;
-        self.writer
-            .entry(name, expires_at, rdb_type, |out| encoder.finish(out))
+        value.walk(encoder)?;
+        let start = self.writer.len();
+        self.writer.attributes(attributes);
+        let written = self
+            .writer
+            .entry(name, None, rdb_type, |out| encoder.finish(out));
+        if written.is_err() {
+            self.writer.truncate(start);
+        }
+        written
     }
 }

@@ -16,15 +16,29 @@ use crate::rdb::string::{Compress, StringWriter, write_number};
 use crate::record::{RdbType, RdbVersion};
 
 const FUNCTION: u8 = 0xf5;
-/// The opcode of an unsigned number in modules' items.
-const UINT: u64 = 2;
-const MODULE_AUX: u8 = 0xf7;
 const AUX: u8 = 0xfa;
+const MODULE_AUX: u8 = 0xf7;
+const IDLE: u8 = 0xf8;
+const FREQ: u8 = 0xf9;
 const RESIZE_DB: u8 = 0xfb;
 /// Opens an expiry in milliseconds.
 pub(crate) const EXPIRE_MS: u8 = 0xfc;
 const SELECT_DB: u8 = 0xfe;
 const EOF: u8 = 0xff;
+
+/// The mark of the number that says when a module's record is for.
+const MODULE_UINT: u64 = 2;
+
+/// What a file says of a key besides its value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Attributes {
+    /// Expiry as Unix time in ms.
+    pub expires_at: Option<i64>,
+    /// Seconds since the last access.
+    pub idle: Option<u64>,
+    /// LFU counter.
+    pub freq: Option<u8>,
+}
 
 /// Writes records into a buffer that its owner empties ([`RdbWriter::take`]).
 #[derive(Debug)]
@@ -44,6 +58,30 @@ impl RdbWriter {
             strings: StringWriter::new(compress),
             has_checksum: version.number >= 5,
         }
+    }
+
+    /// Part of a snapshot, without header and end, which another writer [appends](Self::append).
+    pub fn part(compress: Compress) -> Self {
+        RdbWriter {
+            out: Vec::new(),
+            crc: Crc64::new(),
+            strings: StringWriter::new(compress),
+            has_checksum: false,
+        }
+    }
+
+    /// Records that were written before.
+    pub fn append(&mut self, records: &[u8]) {
+        self.out.extend_from_slice(records);
+    }
+
+    /// What a module keeps outside the keys: its items with their end mark.
+    pub fn module_aux(&mut self, id: u64, when: u64, items: &[u8]) {
+        self.out.push(MODULE_AUX);
+        for number in [id, MODULE_UINT, when] {
+            write_number(number, &mut self.out);
+        }
+        self.out.extend_from_slice(items);
     }
 
     /// A named fact about the writer.
@@ -71,6 +109,28 @@ impl RdbWriter {
         }
     }
 
+    /// What is known of the key that comes next; its expiry need not be given again with it.
+    pub fn attributes(&mut self, attributes: &Attributes) {
+        if let Some(at) = attributes.expires_at {
+            self.out.push(EXPIRE_MS);
+            self.out.extend_from_slice(&at.to_le_bytes());
+        }
+        if let Some(idle) = attributes.idle {
+            self.out.push(IDLE);
+            write_number(idle, &mut self.out);
+        }
+        if let Some(freq) = attributes.freq {
+            self.out.extend_from_slice(&[FREQ, freq]);
+        }
+    }
+
+    /// A string value with its key.
+    pub fn string(&mut self, key: &[u8], value: &[u8]) {
+        self.out.push(RdbType::String.number());
+        self.strings.write(Element::Bytes(key), &mut self.out);
+        self.strings.write(Element::Bytes(value), &mut self.out);
+    }
+
     /// A key with its value, which `write` appends without type and key.
     ///
     /// # Errors
@@ -82,23 +142,13 @@ impl RdbWriter {
         rdb_type: RdbType,
         write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
     ) -> Result<(), E> {
-        if let Some(at) = expires_at {
-            self.out.push(EXPIRE_MS);
-            self.out.extend_from_slice(&at.to_le_bytes());
-        }
+        self.attributes(&Attributes {
+            expires_at,
+            ..Attributes::default()
+        });
         self.out.push(rdb_type.number());
         self.strings.write(Element::Bytes(key), &mut self.out);
         write(&mut self.out)
-    }
-
-    /// What a module keeps outside the keys: its type's id, the moment, and its items with their
-    /// end mark.
-    pub fn module_aux(&mut self, id: u64, when: u64, items: &[u8]) {
-        self.out.push(MODULE_AUX);
-        write_number(id, &mut self.out);
-        write_number(UINT, &mut self.out);
-        write_number(when, &mut self.out);
-        self.out.extend_from_slice(items);
     }
 
     /// The end. Nothing may follow.
@@ -117,6 +167,11 @@ impl RdbWriter {
     /// Bytes in the buffer.
     pub fn len(&self) -> usize {
         self.out.len()
+    }
+
+    /// Takes back what was written behind the first `len` bytes of the buffer.
+    pub fn truncate(&mut self, len: usize) {
+        self.out.truncate(len);
     }
 
     /// True with an empty buffer.

@@ -287,7 +287,7 @@ pub fn failure(command: &'static str, input: &str, error: &Error, exit: u8) -> S
     object.push(("loads_on", Json::Array(Vec::new())));
     object.push(("exit", Json::from(exit)));
     let kind = match error.kind() {
-        ErrorKind::Bytes(_) => "damage",
+        ErrorKind::Bytes(_) | ErrorKind::Text(_) => "damage",
         ErrorKind::Io(_) | ErrorKind::ClosedPipe => "io",
         ErrorKind::WrongKind { .. } => "wrong-kind",
         ErrorKind::Unsupported(_) => "unsupported",

@@ -50,6 +50,8 @@ pub struct DumpOptions {
     pub strings: StringStyle,
     /// Hashes as lists of pairs.
     pub pairs: bool,
+    /// Values of modules as their bytes.
+    pub raw_modules: bool,
     /// Ordered by database and key, elements within a value as well.
     pub sort: bool,
     /// How much of a key is written.
@@ -239,6 +241,7 @@ pub(crate) fn json_options(options: &DumpOptions, run: Option<&Run<'_>>) -> Json
         },
         select: options.select,
         pairs: options.pairs,
+        raw_modules: options.raw_modules,
         with_size: options.with.size,
         with_offset: options.with.offset,
         with_ttl: options.now.filter(|_| options.with.ttl),

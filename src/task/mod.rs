@@ -8,6 +8,7 @@ pub mod diff;
 pub mod dump;
 mod duplicates;
 pub mod fix_aof;
+pub mod from_json;
 mod front;
 pub mod get;
 pub mod info;

@@ -51,7 +51,7 @@ pub fn load(raw: &RawValue<'_>, scratch: &mut Scratch, rules: &Rules) -> Result<
 }
 
 /// Is told a stream and builds it.
-struct Loader<'r> {
+pub(in crate::keyspace) struct Loader<'r> {
     stream: Stream,
     rules: &'r Rules,
     /// The type of the file's value: what it has no room for is as a server takes it.
@@ -83,6 +83,18 @@ impl<'r> Loader<'r> {
             entries: None,
             group: Box::default(),
         }
+    }
+
+    /// Of a stream that no file holds: its entries are taken one by one.
+    pub(in crate::keyspace) fn told(rules: &'r Rules) -> Self {
+        let mut loader = Loader::new(RdbType::Stream3, rules);
+        loader.entries = Some(Entries::default());
+        loader
+    }
+
+    /// The stream that was told.
+    pub(in crate::keyspace) fn finish(self) -> Stream {
+        self.stream
     }
 
     fn meta(&mut self, meta: &StreamMeta) {

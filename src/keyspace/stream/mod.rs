@@ -17,6 +17,7 @@ use crate::keyspace::rules::Rules;
 use crate::record::{RdbType, StreamId};
 
 pub use group::{Consumer, Group, Groups, Pending};
+pub(super) use load::Loader;
 pub use load::load;
 pub use node::{Pair, Pairs};
 pub use trim::{References, Threshold};

@@ -451,6 +451,22 @@ impl Builder {
         ZSet(Form::Table(Box::new(self.loading.finish())))
     }
 
+    /// Members so far.
+    pub fn len(&self) -> usize {
+        self.loading.len()
+    }
+
+    /// True without members.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The set in the form that a server chooses, every score as it was told.
+    pub fn exact(mut self, rules: &Rules) -> ZSet {
+        self.packed = self.longest <= rules.packed_string;
+        self.finish(rules)
+    }
+
     /// The set.
     pub fn finish(self, rules: &Rules) -> ZSet {
         let few = self.loading.len() <= rules.zset_entries;

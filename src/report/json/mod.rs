@@ -1,5 +1,6 @@
 //! Records as JSON.
 
+pub mod read;
 pub mod record;
 mod sorted;
 pub mod text;

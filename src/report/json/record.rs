@@ -4,6 +4,7 @@ use crate::bytes::{Element, Problem};
 use crate::error::{Error, Place, Result};
 use crate::io::ordered::{Pieces, Wanted};
 use crate::rdb::Scratch;
+use crate::rdb::string;
 use crate::rdb::value::{self, module};
 use crate::record::types::RdbType;
 use crate::record::value::{ArrayItem, ModuleEvent, Node, StreamEvent};
@@ -54,6 +55,8 @@ pub struct JsonOptions {
     pub select: Select,
     /// Hashes as lists of pairs instead of objects.
     pub pairs: bool,
+    /// Values of modules as their bytes, also where their meaning is known.
+    pub raw_modules: bool,
     /// Adds the size of the value in the file, in bytes.
     pub with_size: bool,
     /// Adds the offset of the record.
@@ -182,12 +185,16 @@ impl JsonRecords {
         if !bare && rdb_type != RdbType::Module {
             writer.text.raw(b",\"value\":");
         }
-        walk(
-            &entry.value,
-            scratch,
-            sorted.then_some(&mut *sorter),
-            &mut writer,
-        )?;
+        if options.raw_modules && rdb_type == RdbType::Module {
+            raw_module(&entry.value, scratch, &mut writer)?;
+        } else {
+            walk(
+                &entry.value,
+                scratch,
+                sorted.then_some(&mut *sorter),
+                &mut writer,
+            )?;
+        }
         if !bare && has_field_expiries(rdb_type) && writer.expiries {
             writer.text.raw(b",\"field_expire_at_ms\":");
             writer.first = true;
@@ -348,6 +355,27 @@ fn walk<V: ValueVisitor>(
             sorter.tell(to)
         }
     }
+}
+
+/// Tells a module's value as its bytes, once they prove whole.
+fn raw_module<V: ValueVisitor>(
+    value: &RawValue<'_>,
+    scratch: &mut Scratch,
+    to: &mut V,
+) -> Result<()> {
+    value::walk(value, scratch, &mut Nobody)?;
+    let Ok((items, id)) = string::number(value.bytes) else {
+        return value::walk(value, scratch, to);
+    };
+    let (name, version) = module::split_id(id);
+    to.begin(DataType::Module, None)?;
+    to.module(ModuleEvent::Start {
+        name,
+        version,
+        decoded: false,
+    })?;
+    to.module(ModuleEvent::Raw(items))?;
+    to.end(DataType::Module)
 }
 
 fn has_field_expiries(rdb_type: RdbType) -> bool {
@@ -821,7 +849,15 @@ impl ValueVisitor for ValueWriter<'_, '_, '_> {
         match item {
             ArrayItem::String(element) => ValueWriter::string(self, element)?,
             ArrayItem::Int(n) => self.text.int(n),
-            ArrayItem::Double(n) => self.text.double(n),
+            ArrayItem::Double(n) => {
+                // A whole number is an integer, which is another type of element.
+                let start = self.text.len();
+                self.text.double(n);
+                let number = self.text.as_bytes().get(start..).unwrap_or_default();
+                if number.iter().all(|b| matches!(b, b'-' | b'0'..=b'9')) {
+                    self.text.raw(b".0");
+                }
+            }
         }
         self.text.byte(b']');
         Ok(())
