@@ -178,6 +178,24 @@ fn functions_of(server: &Server) -> usize {
     }
 }
 
+/// The targets of a source: all in the long runs, else its own and another one.
+fn targets_of(from: ServerKind) -> Vec<ServerKind> {
+    let all = ServerKind::usable();
+    if support::full() {
+        return all;
+    }
+    let other = match from {
+        ServerKind::Redis62 => ServerKind::Valkey91,
+        ServerKind::Redis70 => ServerKind::Redis62,
+        ServerKind::Redis82 => ServerKind::Valkey91,
+        ServerKind::Valkey81 => ServerKind::Redis70,
+        ServerKind::Valkey91 => ServerKind::Redis82,
+    };
+    all.into_iter()
+        .filter(|kind| [from, other].contains(kind))
+        .collect()
+}
+
 /// Writes for every target what a server has written.
 fn to_every_target(source: &Path, from: ServerKind, command: &str, layouts: &[&str]) {
     let folder = TempFolder::new();
@@ -185,7 +203,7 @@ fn to_every_target(source: &Path, from: ServerKind, command: &str, layouts: &[&s
         "convert" => source.to_path_buf(),
         _ => loaded_as(source, target(from), folder.path(), "meant"),
     };
-    for kind in ServerKind::usable() {
+    for kind in targets_of(from) {
         for layout in layouts {
             if *layout == "multipart" && !kind.has_multi_part_aof() {
                 continue;
@@ -268,15 +286,6 @@ fn servers_load_what_is_rewritten() {
         let server = Server::start(kind, &["--appendonly", "yes"]);
         let mut client = server.client();
         dataset::fill(&mut client, kind);
-        if kind.has_vector_sets() {
-            for n in 0..5 {
-                let (x, name) = (n.to_string(), format!("e{n}"));
-                cmd!(
-                    client, "VADD", "vectors", "VALUES", "3", &x, "2", "7", &name, "Q8"
-                )
-                .no_error();
-            }
-        }
         drop(client);
         let folder = server.shutdown();
         let path = match kind.has_multi_part_aof() {
@@ -290,4 +299,58 @@ fn servers_load_what_is_rewritten() {
             &["rdb", "preamble", "multipart", "resp"],
         );
     });
+}
+
+#[test]
+fn a_vector_set_that_a_log_has_changed_is_added_by_command() {
+    let kind = ServerKind::Redis82;
+    if !kind.is_usable() {
+        return;
+    }
+    let server = Server::start(kind, &["--appendonly", "yes"]);
+    let mut client = server.client();
+    for (key, form) in [("plain", "NOQUANT"), ("bytes", "Q8"), ("bits", "BIN")] {
+        for n in 0..50 {
+            let (x, name) = ((n * 7 % 13).to_string(), format!("e{n}"));
+            let words = ["VADD", key, "VALUES", "3", &x, "-2.5", "7", &name, form];
+            let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
+            client.cmd(&words).no_error();
+        }
+        cmd!(client, "VSETATTR", key, "e1", "{\"a\":1}").no_error();
+        cmd!(client, "VREM", key, "e2").no_error();
+        cmd!(client, "PEXPIREAT", key, "4102444800000").no_error();
+    }
+    cmd!(client, "SET", "other", "1").no_error();
+    let digest = cmd!(client, "DEBUG", "DIGEST").text();
+    drop(client);
+    let folder = server.shutdown();
+    let source = folder.path().join("appendonlydir");
+    let outputs = TempFolder::new();
+    for layout in ["preamble", "multipart", "resp"] {
+        let output = outputs.path().join(layout);
+        let (from, to) = (source.to_str().unwrap(), output.to_str().unwrap());
+        let report = write(&["rewrite-aof", from, "-o", to, "--layout", layout]);
+        assert_eq!(report["keys"], 4, "{layout}");
+        let server = boot(kind, layout, &output);
+        let mut client = server.client();
+        assert_eq!(cmd!(client, "DEBUG", "DIGEST").text(), digest, "{layout}");
+        assert_eq!(cmd!(client, "VCARD", "bytes").int(), 49, "{layout}");
+        assert_eq!(
+            cmd!(client, "PEXPIRETIME", "bits").int(),
+            4102444800000,
+            "{layout}"
+        );
+    }
+    let (from, to) = (source.to_str().unwrap(), outputs.path().join("rdb"));
+    let words = [
+        "rewrite-aof",
+        from,
+        "-o",
+        to.to_str().unwrap(),
+        "--layout",
+        "rdb",
+    ];
+    let refused = dump::redkit(&words);
+    assert_eq!(refused.status.code(), Some(4));
+    assert!(!to.exists());
 }

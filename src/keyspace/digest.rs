@@ -245,12 +245,17 @@ impl ValueVisitor for ValueDigest<'_> {
 /// A value kept in file form that cannot be decoded.
 pub fn full(keyspace: &Keyspace) -> Result<Digest> {
     let mut all = Digest::default();
+    let detail = Detail {
+        // Before 7.0 servers have no such counters.
+        counters: keyspace.rules.since((7, 0), (0, 0)),
+        ..Detail::default()
+    };
     for source in keyspace.functions.values() {
         all.join(function(source));
     }
     for db in keyspace.dbs() {
         for slot in keyspace.keys(db) {
-            let mut value = FullDigest::new(db, slot.name(), slot.expires_at());
+            let mut value = FullDigest::new(db, slot.name(), slot.expires_at()).with(detail);
             match &slot.value {
                 Value::Module(module) if let Some(bytes) = module.bytes() => {
                     value.raw(module.rdb_type(), bytes);
@@ -271,6 +276,28 @@ pub fn function(source: &[u8]) -> Digest {
     function
 }
 
+/// What of a value the full digest covers, where not every server can hold all of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Detail {
+    /// The expiry of fields.
+    pub field_expiry: bool,
+    /// How many entries were ever added to a stream and read by a group, and which was deleted.
+    pub counters: bool,
+    /// The state of idempotent producers.
+    pub producers: bool,
+}
+
+impl Default for Detail {
+    /// All of it.
+    fn default() -> Self {
+        Detail {
+            field_expiry: true,
+            counters: true,
+            producers: true,
+        }
+    }
+}
+
 /// The part of the full digest that is one key's: is told its value, and sums.
 ///
 /// It is the same whatever form the value has in the file.
@@ -285,6 +312,7 @@ pub struct FullDigest {
     /// The group that is told.
     group: Option<Sha1>,
     is_ordered: bool,
+    detail: Detail,
 }
 
 impl FullDigest {
@@ -298,7 +326,14 @@ impl FullDigest {
             unordered: Digest::default(),
             group: None,
             is_ordered: false,
+            detail: Detail::default(),
         }
+    }
+
+    /// The same of less than all.
+    #[must_use]
+    pub fn with(self, detail: Detail) -> Self {
+        FullDigest { detail, ..self }
     }
 
     /// The value is a module's: it is summed as it stands in the file.
@@ -371,7 +406,7 @@ impl ValueVisitor for FullDigest {
         expires_at: Option<i64>,
     ) -> Result<()> {
         let mut field = Sha1::new();
-        let expires_at = expiry(expires_at);
+        let expires_at = expiry(expires_at.filter(|_| self.detail.field_expiry));
         let (mut one, mut other) = (itoa::Buffer::new(), itoa::Buffer::new());
         let (name, value) = (name.bytes(&mut one), value.bytes(&mut other));
         feed(&mut field, &[name, value, &expires_at]);
@@ -396,11 +431,12 @@ impl ValueVisitor for FullDigest {
         let mut text = itoa::Buffer::new();
         match event {
             StreamEvent::Meta(meta) => {
-                let counters = format!(
-                    "{} {} {} {}",
-                    meta.length, meta.last_id, meta.max_deleted_id, meta.entries_added
-                );
-                feed(&mut self.ordered, &[counters.as_bytes()]);
+                let counters = match self.detail.counters {
+                    true => format!("{} {}", meta.max_deleted_id, meta.entries_added),
+                    false => String::new(),
+                };
+                let all = format!("{} {} {counters}", meta.length, meta.last_id);
+                feed(&mut self.ordered, &[all.as_bytes()]);
             }
             StreamEvent::Entry { id, fields } => {
                 feed(
@@ -420,7 +456,7 @@ impl ValueVisitor for FullDigest {
             } => {
                 self.end_group();
                 let mut group = Sha1::new();
-                let read = format!("{entries_read:?}");
+                let read = format!("{:?}", entries_read.filter(|_| self.detail.counters));
                 let parts: [&[u8]; 4] = [
                     b"group",
                     name.bytes(&mut text),
@@ -451,6 +487,14 @@ impl ValueVisitor for FullDigest {
                     feed(&mut consumer, &[&group.clone().finalize()]);
                 }
                 self.unordered.xor(&consumer.finalize());
+            }
+            StreamEvent::Producers { .. }
+            | StreamEvent::Producer { .. }
+            | StreamEvent::Message { .. }
+            | StreamEvent::ProducerTotals { .. }
+                if !self.detail.producers =>
+            {
+                self.end_group();
             }
             StreamEvent::Producers { .. }
             | StreamEvent::Producer { .. }

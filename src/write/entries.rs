@@ -209,7 +209,8 @@ impl<'f> Entries<'f> {
     ) -> Result<Written> {
         let mut written = Written::Whole;
         let mut shape = Shape::default();
-        if needs_shape(from) && !(from == RdbType::HashTable && self.format.takes(from)) {
+        let is_stream = from.data_type() == DataType::Stream;
+        if needs_shape(from) && (is_stream || !self.format.takes(from)) {
             told(&mut shape)?;
         }
         if shape.expiring > 0 && !self.format.has_field_expiry() {
@@ -263,6 +264,7 @@ impl<'f> Entries<'f> {
             false => ziplist,
         };
         Some(match from {
+            other if other.data_type() != DataType::Stream && self.format.takes(other) => other,
             RdbType::HashExpiryRc
             | RdbType::HashListpackExpiryRc
             | RdbType::HashExpiry
@@ -304,7 +306,6 @@ impl<'f> Entries<'f> {
                 let mut fitting = newest.into_iter().filter(|of| *of <= most);
                 fitting.find(|of| self.format.takes(*of))?
             }
-            other if self.format.takes(other) => other,
             _ => return None,
         })
     }

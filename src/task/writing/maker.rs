@@ -9,7 +9,7 @@ use crate::rdb::value::{count, walk};
 use crate::record::filter::Filter;
 use crate::record::room::Room;
 use crate::record::{DataType, Entry, RawValue, RdbType, Stored, Walk};
-use crate::task::writing::proof::{AsHeld, Sum, unlike};
+use crate::task::writing::proof::{Sum, detail, unlike};
 use crate::task::writing::{Lacking, Layout, ModuleAux};
 use crate::write::{Allowed, Commands, Entries, Format, Lack, Written};
 
@@ -348,12 +348,13 @@ pub(super) fn sum_slot(
     format: &Format,
     keeps_expiry: bool,
 ) -> Result<Digest> {
-    let mut full = FullDigest::new(db, slot.name(), slot.expires_at());
+    let full = FullDigest::new(db, slot.name(), slot.expires_at());
+    let mut full = full.with(detail(format, keeps_expiry));
     match &slot.value {
         Value::Module(module) if let Some(bytes) = module.bytes() => {
             full.raw(module.rdb_type(), bytes);
         }
-        value => value.walk(&mut AsHeld::new(&mut full, format, keeps_expiry))?,
+        value => value.walk(&mut full)?,
     }
     Ok(full.finish())
 }
@@ -366,17 +367,14 @@ pub(super) fn sum_entry(
     format: &Format,
     keeps_expiry: bool,
 ) -> Result<Digest> {
-    let mut full = FullDigest::new(entry.db, key, entry.expires_at);
+    let full = FullDigest::new(entry.db, key, entry.expires_at);
+    let mut full = full.with(detail(format, keeps_expiry));
     let value = &entry.value;
     match value.rdb_type.data_type() {
         DataType::Module | DataType::Array | DataType::Cron | DataType::Json => {
             full.raw(value.rdb_type, value.bytes);
         }
-        _ => walk(
-            value,
-            scratch,
-            &mut AsHeld::new(&mut full, format, keeps_expiry),
-        )?,
+        _ => walk(value, scratch, &mut full)?,
     }
     Ok(full.finish())
 }

@@ -4,16 +4,15 @@
 //! before Redis 7.0 have no counters, hashes may have been written without the expiry of fields.
 
 use crate::aof::resp::{self, Item};
-use crate::bytes::{Element, Problem};
+use crate::bytes::Problem;
 use crate::encoding::crc64;
 use crate::error::{Error, ErrorKind, Hint, Place, Result, What};
 use crate::io::ordered::{Piece, Pieces, Wanted, ordered};
 use crate::keyspace::Keyspace;
-use crate::keyspace::digest::{self, Digest};
+use crate::keyspace::digest::{self, Detail, Digest};
 use crate::rdb::Scratch;
 use crate::rdb::batch::{Batch, Batches};
-use crate::record::value::{ModuleEvent, StreamEvent, StreamMeta};
-use crate::record::{Checksum, DataType, Flow, Record, StreamId, ValueVisitor};
+use crate::record::{Checksum, Flow, Record};
 use crate::replay::play;
 use crate::task::Run;
 use crate::task::writing::maker::{is_vectors, sum_entry, sum_slot, vectors_sum};
@@ -41,93 +40,12 @@ impl Sum {
     }
 }
 
-/// Passes on what a target can hold of a value.
-pub(super) struct AsHeld<'v> {
-    to: &'v mut dyn ValueVisitor,
-    keeps_expiry: bool,
-    has_counters: bool,
-    has_producers: bool,
-}
-
-impl<'v> AsHeld<'v> {
-    pub(super) fn new(to: &'v mut dyn ValueVisitor, format: &Format, keeps_expiry: bool) -> Self {
-        AsHeld {
-            to,
-            keeps_expiry,
-            has_counters: format.has_stream_counters(),
-            has_producers: format.has_producers(),
-        }
-    }
-}
-
-impl ValueVisitor for AsHeld<'_> {
-    fn string(&mut self, value: Element<'_>) -> Result<()> {
-        self.to.string(value)
-    }
-
-    fn begin(&mut self, of: DataType, count: Option<u64>) -> Result<()> {
-        self.to.begin(of, count)
-    }
-
-    fn element(&mut self, element: Element<'_>) -> Result<()> {
-        self.to.element(element)
-    }
-
-    fn field(
-        &mut self,
-        name: Element<'_>,
-        value: Element<'_>,
-        expires_at: Option<i64>,
-    ) -> Result<()> {
-        let expires_at = expires_at.filter(|_| self.keeps_expiry);
-        self.to.field(name, value, expires_at)
-    }
-
-    fn member(&mut self, member: Element<'_>, score: f64) -> Result<()> {
-        self.to.member(member, score)
-    }
-
-    fn stream(&mut self, event: StreamEvent<'_>) -> Result<()> {
-        match event {
-            StreamEvent::Meta(meta) if !self.has_counters => {
-                let (max_deleted_id, entries_added) = (StreamId::default(), 0);
-                self.to.stream(StreamEvent::Meta(StreamMeta {
-                    max_deleted_id,
-                    entries_added,
-                    ..meta
-                }))
-            }
-            StreamEvent::Group {
-                name,
-                last_id,
-                pending,
-                consumers,
-                ..
-            } if !self.has_counters => self.to.stream(StreamEvent::Group {
-                name,
-                last_id,
-                entries_read: None,
-                pending,
-                consumers,
-            }),
-            StreamEvent::Producers { .. }
-            | StreamEvent::Producer { .. }
-            | StreamEvent::Message { .. }
-            | StreamEvent::ProducerTotals { .. }
-                if !self.has_producers =>
-            {
-                Ok(())
-            }
-            other => self.to.stream(other),
-        }
-    }
-
-    fn module(&mut self, event: ModuleEvent<'_>) -> Result<()> {
-        self.to.module(event)
-    }
-
-    fn end(&mut self, of: DataType) -> Result<()> {
-        self.to.end(of)
+/// What of a value a target can hold.
+pub(super) fn detail(format: &Format, field_expiry: bool) -> Detail {
+    Detail {
+        field_expiry,
+        counters: format.has_stream_counters(),
+        producers: format.has_producers(),
     }
 }
 
