@@ -10,6 +10,7 @@ mod build;
 mod db;
 pub mod digest;
 pub mod hash;
+mod held;
 mod ints;
 pub mod list;
 pub mod module;
@@ -31,6 +32,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use build::load;
 pub use db::{Db, Shard, Slot};
+pub use held::{Files, Held};
 pub use rules::{NEVER, Rules};
 pub use text::Text;
 pub use value::Value;

@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::keyspace::module::Module;
 use crate::keyspace::{Keyspace, NEVER, Rules, Slot, Value, vector_items};
 use crate::rdb::string::Compress;
-use crate::rdb::value::Encoder;
+use crate::rdb::value::{Encoder, Scratch};
 use crate::rdb::writer::RdbWriter;
 use crate::record::{Family, RdbType, RdbVersion, Walk};
 
@@ -84,6 +84,7 @@ struct Saver<'r> {
     rules: &'r Rules,
     writer: RdbWriter,
     encoders: BTreeMap<RdbType, Encoder>,
+    scratch: Scratch,
 }
 
 impl<'r> Saver<'r> {
@@ -92,13 +93,15 @@ impl<'r> Saver<'r> {
             rules,
             writer: RdbWriter::new(version(rules), Compress::AsServer),
             encoders: BTreeMap::new(),
+            scratch: Scratch::default(),
         }
     }
 
     fn entry(&mut self, slot: &Slot) -> Result<()> {
-        let rdb_type = slot.value.rdb_type(self.rules);
+        let value = slot.value.look(self.rules, &mut self.scratch)?;
+        let rdb_type = value.rdb_type(self.rules);
         let (name, expires_at) = (slot.name(), slot.expires_at());
-        if let Value::Module(module) = &slot.value {
+        if let Value::Module(module) = &*value {
             return self.writer.entry(name, expires_at, rdb_type, |out| {
                 match &**module {
                     Module::Opaque { bytes, .. } => out.extend_from_slice(bytes),
@@ -114,7 +117,7 @@ impl<'r> Saver<'r> {
                 none.insert(encoder.with_score_text(self.rules.scores))
             }
         };
-        slot.value.walk(encoder)?;
+        value.walk(encoder)?;
         self.writer
             .entry(name, expires_at, rdb_type, |out| encoder.finish(out))
     }
