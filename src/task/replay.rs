@@ -398,6 +398,9 @@ impl Session<'_, '_> {
                 if let Err(stopped) = player.claim(at, at - told) {
                     self.stopped(index, &stopped)?;
                 }
+                if player.keyspace_is_spoilt() {
+                    return Ok(Go::Stop);
+                }
                 told = at;
                 behind.reach(at.saturating_sub(IN_FLIGHT));
                 self.run.progress.at(self.done + at);
