@@ -97,10 +97,10 @@ fn a_log_that_holds_more_than_there_is_is_refused() {
 }
 
 #[test]
-fn a_snapshot_of_strings_that_grow_is_refused() {
+fn strings_of_a_snapshot_that_grow_are_refused_once_they_are_looked_at() {
     let version = RdbVersion {
         family: Family::Redis,
-        number: 12,
+        number: 11,
     };
     let mut writer = RdbWriter::new(version, Compress::AsServer);
     let mut strings = StringWriter::new(Compress::AsServer);
@@ -123,7 +123,20 @@ fn a_snapshot_of_strings_that_grow_is_refused() {
         })
         .unwrap();
     assert!(bytes.len() < 32 << 20, "{}", bytes.len());
-    assert_refused("strings of zeros", &bytes);
+    // They stay compressed in the file.
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("dump");
+    fs::write(&path, &bytes).unwrap();
+    let output = replay(&path, "redis-8.2", "2");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+
+    let appended: Vec<_> = (0..400).map(|n| words(&format!("APPEND k{n} x"))).collect();
+    let looked_at = [bytes.as_slice(), &log(&appended)].concat();
+    assert_refused("strings of zeros", &looked_at);
+    let mut command = words("BITOP OR d");
+    command.extend((0..400).map(|n| format!("k{n}").into_bytes()));
+    let at_once = [bytes.as_slice(), &log(&[command])].concat();
+    assert_refused("strings of zeros at once", &at_once);
 }
 
 #[test]

@@ -555,7 +555,9 @@ fn reload(
         let ours = engine.keyspace.get(0, key.as_bytes()).unwrap();
         assert_eq!(
             raw.rdb_type,
-            ours.value.rdb_type(&engine.keyspace.rules),
+            ours.value
+                .get(&engine.keyspace.rules)
+                .rdb_type(&engine.keyspace.rules),
             "{kind}"
         );
         let value = keyspace::load(&raw, &mut Scratch::default(), &engine.keyspace.rules);

@@ -210,7 +210,6 @@ impl Map {
     /// Lets go of a range's pages; they are read again where they are looked at again. Pages
     /// that are partly outside stay.
     fn release(&self, range: Range<u64>) {
-        const PAGE: usize = 64 << 10;
         let Some(bytes) = &self.bytes else { return };
         let at = |offset: u64| {
             usize::try_from(offset)
@@ -218,8 +217,8 @@ impl Map {
                 .min(bytes.len())
         };
         let (start, end) = (
-            at(range.start).next_multiple_of(PAGE),
-            at(range.end) / PAGE * PAGE,
+            at(range.start).next_multiple_of(PAGES as usize),
+            at(range.end) / PAGES as usize * PAGES as usize,
         );
         if start < end {
             // SAFETY: the map is read-only and backed by a file, so that a page that is gone is
@@ -254,8 +253,10 @@ pub(crate) struct Behind<'d> {
     reached: u64,
 }
 
+/// Pages are let go of in groups of so many bytes, in which the system maps them.
+const PAGES: u64 = 64 << 10;
 /// Bytes that are let go of at a time.
-const STRETCH: u64 = 8 << 20;
+const STRETCH: u64 = 1 << 20;
 
 impl<'d> Behind<'d> {
     /// For a map, or for nothing.
@@ -269,7 +270,8 @@ impl<'d> Behind<'d> {
             && offset >= self.reached.saturating_add(STRETCH)
         {
             map.release(self.reached..offset);
-            self.reached = offset;
+            // What is not let go of as yet is next time.
+            self.reached = offset / PAGES * PAGES;
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::keyspace::held::Held;
 use crate::keyspace::table::{Keyed, Table};
 use crate::keyspace::text::Text;
-use crate::keyspace::value::Value;
 
 /// A key with its value: one line of the processor's cache.
 #[derive(Clone, Debug)]
@@ -12,7 +12,7 @@ use crate::keyspace::value::Value;
 pub struct Slot {
     key: Text,
     /// The value.
-    pub value: Value,
+    pub value: Held,
     /// Expiry, Unix ms; [`NO_EXPIRY`] for none.
     expires_at: i64,
 }
@@ -23,10 +23,10 @@ const NO_EXPIRY: i64 = i64::MIN;
 impl Slot {
     /// A key with a value and an expiry (Unix ms) or none.
     #[inline]
-    pub fn new(key: &[u8], value: Value, expires_at: Option<i64>) -> Self {
+    pub fn new(key: &[u8], value: impl Into<Held>, expires_at: Option<i64>) -> Self {
         Slot {
             key: Text::new(key),
-            value,
+            value: value.into(),
             expires_at: expires_at.unwrap_or(NO_EXPIRY),
         }
     }
@@ -69,6 +69,9 @@ pub type Db = Table<Slot>;
 /// each own one.
 #[derive(Debug, Default)]
 pub struct Shard {
+    /// Database 0, which is nearly always the one.
+    first: Db,
+    /// The others.
     dbs: BTreeMap<u32, Db>,
 }
 
@@ -76,41 +79,52 @@ impl Shard {
     /// A database, where it has keys here.
     #[inline]
     pub fn db(&self, db: u32) -> Option<&Db> {
-        self.dbs.get(&db)
+        match db {
+            0 => Some(&self.first),
+            _ => self.dbs.get(&db),
+        }
     }
 
     /// A database.
     #[inline]
     pub fn db_mut(&mut self, db: u32) -> &mut Db {
-        self.dbs.entry(db).or_default()
+        match db {
+            0 => &mut self.first,
+            _ => self.dbs.entry(db).or_default(),
+        }
     }
 
     /// Takes a database out, with all its keys.
     pub fn take(&mut self, db: u32) -> Db {
-        self.dbs.remove(&db).unwrap_or_default()
+        match db {
+            0 => std::mem::take(&mut self.first),
+            _ => self.dbs.remove(&db).unwrap_or_default(),
+        }
     }
 
     /// Puts keys in place of a database's.
     pub fn put(&mut self, db: u32, keys: Db) {
-        self.dbs.insert(db, keys);
+        match db {
+            0 => self.first = keys,
+            _ => drop(self.dbs.insert(db, keys)),
+        }
     }
 
     /// The databases with keys, in order.
     pub fn dbs(&self) -> impl Iterator<Item = (u32, &Db)> {
-        self.dbs
-            .iter()
-            .filter(|(_, db)| !db.is_empty())
-            .map(|(n, db)| (*n, db))
+        let others = self.dbs.iter().map(|(n, db)| (*n, db));
+        let all = std::iter::once((0, &self.first)).chain(others);
+        all.filter(|(_, db)| !db.is_empty())
     }
 
     /// The databases, to be changed.
     pub fn dbs_mut(&mut self) -> impl Iterator<Item = &mut Db> {
-        self.dbs.values_mut()
+        std::iter::once(&mut self.first).chain(self.dbs.values_mut())
     }
 
     /// Removes every key of every database.
     pub fn clear(&mut self) {
-        self.dbs.clear();
+        *self = Shard::default();
     }
 }
 

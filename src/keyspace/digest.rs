@@ -14,6 +14,7 @@ use crate::error::Result;
 use crate::keyspace::rules::{NEVER, Rules};
 use crate::keyspace::vector_sum::VectorSum;
 use crate::keyspace::{Keyspace, Value, vector};
+use crate::rdb::value::Scratch;
 use crate::record::value::{ModuleEvent, StreamEvent};
 use crate::record::{DataType, RdbType, ValueVisitor, Walk};
 
@@ -85,12 +86,15 @@ pub fn of_keyspace(keyspace: &Keyspace) -> Result<Summed> {
         digest: Digest::default(),
         unknown: 0,
     };
+    let mut scratch = Scratch::default();
     for db in keyspace.dbs() {
         all.digest.mix(&db.to_be_bytes());
         for slot in keyspace.keys(db) {
             let mut value = ValueDigest::new(&keyspace.rules);
             value.digest.mix(slot.name());
-            slot.value.walk(&mut value)?;
+            slot.value
+                .look(&keyspace.rules, &mut scratch)?
+                .walk(&mut value)?;
             if slot.expires_at().is_some() {
                 value.digest.xor(b"!!expire!!");
             }
@@ -245,6 +249,7 @@ impl ValueVisitor for ValueDigest<'_> {
 /// A value kept in file form that cannot be decoded.
 pub fn full(keyspace: &Keyspace) -> Result<Digest> {
     let mut all = Digest::default();
+    let mut scratch = Scratch::default();
     let detail = Detail {
         // Before 7.0 servers have no such counters.
         counters: keyspace.rules.since((7, 0), (0, 0)),
@@ -256,7 +261,8 @@ pub fn full(keyspace: &Keyspace) -> Result<Digest> {
     for db in keyspace.dbs() {
         for slot in keyspace.keys(db) {
             let mut value = FullDigest::new(db, slot.name(), slot.expires_at()).with(detail);
-            match &slot.value {
+            let held = slot.value.look(&keyspace.rules, &mut scratch)?;
+            match &*held {
                 Value::Module(module) if let Some(bytes) = module.bytes() => {
                     value.raw(module.rdb_type(), bytes);
                 }

@@ -113,6 +113,15 @@ impl Hash {
         }
     }
 
+    /// Looks at the bytes that it holds itself. Means nothing.
+    #[inline]
+    pub fn fetch(&self) -> usize {
+        match &self.0 {
+            Form::Pairs(pack) | Form::Triples(pack) => pack.fetch(),
+            Form::Table(fields) => fields.table.len(),
+        }
+    }
+
     /// The value and the expiry of a field.
     #[inline]
     pub fn get(&self, name: &[u8]) -> Option<(Element<'_>, Option<i64>)> {

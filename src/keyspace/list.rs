@@ -43,6 +43,15 @@ impl List {
         Self::default()
     }
 
+    /// Looks at the bytes that it holds itself. Means nothing.
+    #[inline]
+    pub fn fetch(&self) -> usize {
+        match &self.0 {
+            Repr::One(node) => node.fetch(),
+            Repr::Many(many) => many.len,
+        }
+    }
+
     /// Puts an element at an end.
     #[inline]
     pub fn push(&mut self, element: &[u8], end: End) {

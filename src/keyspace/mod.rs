@@ -10,6 +10,7 @@ mod build;
 mod db;
 pub mod digest;
 pub mod hash;
+mod held;
 mod ints;
 pub mod list;
 pub mod module;
@@ -32,6 +33,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use build::load;
 pub use db::{Db, Shard, Slot};
+pub use held::{Files, Held};
 pub use rules::{NEVER, Rules};
 pub use text::Text;
 pub use value::Value;
@@ -128,9 +130,14 @@ impl Keyspace {
 
     /// Every key of a database, sorted.
     pub fn sorted_keys(&self, db: u32) -> Vec<&Slot> {
-        let mut keys: Vec<&Slot> = self.keys(db).collect();
-        keys.sort_unstable_by(|a, b| a.name().cmp(b.name()));
-        keys
+        // The first bytes decide nearly always, and lie at hand while the keys themselves do not.
+        let mut keys: Vec<(u128, &Slot)> = self.keys(db).map(|slot| (front(slot), slot)).collect();
+        keys.sort_unstable_by(|(front, slot), (other_front, other)| {
+            front
+                .cmp(other_front)
+                .then_with(|| slot.name().cmp(other.name()))
+        });
+        keys.into_iter().map(|(_, slot)| slot).collect()
     }
 
     /// Keys in a database.
@@ -138,6 +145,17 @@ impl Keyspace {
         let parts = self.shards.iter().filter_map(|shard| shard.db(db));
         parts.map(Db::len).sum()
     }
+}
+
+/// The first bytes of a key, as a number that orders as they do.
+fn front(slot: &Slot) -> u128 {
+    let mut bytes = [0; 16];
+    let name = slot.name();
+    let len = name.len().min(bytes.len());
+    if let (Some(to), Some(from)) = (bytes.get_mut(..len), name.get(..len)) {
+        to.copy_from_slice(from);
+    }
+    u128::from_be_bytes(bytes)
 }
 
 /// Which of `shards` parts a key of this hash is in.

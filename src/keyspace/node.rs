@@ -104,6 +104,13 @@ impl Node {
         })
     }
 
+    /// Looks at the first byte. Means nothing.
+    #[inline]
+    pub(super) fn fetch(&self) -> usize {
+        let first = self.bytes.get(usize::from(self.start));
+        first.map_or(0, |byte| usize::from(*byte))
+    }
+
     /// Puts an element at an end; it must fit.
     #[inline]
     pub(super) fn push(&mut self, made: &Made<'_>, end: End) {

@@ -1,7 +1,10 @@
 //! What depends on the server that is followed.
 
+use std::sync::Arc;
+
 use crate::bytes::number::ScoreText;
 use crate::command::Like;
+use crate::keyspace::held::Files;
 
 /// A version that a family never reaches: see [`Rules::since`].
 pub const NEVER: (u8, u8) = (u8::MAX, 0);
@@ -37,6 +40,8 @@ pub struct Rules {
     pub longest_string: u64,
     /// The time by which a server judges what has passed, Unix ms; none: nothing has.
     pub now: Option<i64>,
+    /// Snapshots that values stay in until somebody looks at them.
+    pub files: Arc<Files>,
 }
 
 impl Rules {
@@ -57,6 +62,7 @@ impl Rules {
             hll_sparse: 3000,
             longest_string: 512 << 20,
             now,
+            files: Arc::default(),
         };
         if !rules.since((7, 2), (0, 0)) {
             rules.scores = ScoreText::G17;

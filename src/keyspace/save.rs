@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::keyspace::module::Module;
 use crate::keyspace::{Keyspace, NEVER, Rules, Slot, Value, vector_items};
 use crate::rdb::string::Compress;
-use crate::rdb::value::Encoder;
+use crate::rdb::value::{Encoder, Scratch};
 use crate::rdb::writer::{Attributes, RdbWriter};
 use crate::record::{Family, RdbType, RdbVersion, Walk};
 
@@ -87,6 +87,7 @@ pub struct Saver<'r> {
     /// Where they are written to.
     pub writer: RdbWriter,
     encoders: BTreeMap<RdbType, Encoder>,
+    scratch: Scratch,
 }
 
 impl<'r> Saver<'r> {
@@ -105,6 +106,7 @@ impl<'r> Saver<'r> {
             rules,
             writer,
             encoders: BTreeMap::new(),
+            scratch: Scratch::default(),
         }
     }
 
@@ -113,7 +115,12 @@ impl<'r> Saver<'r> {
             expires_at: slot.expires_at(),
             ..Attributes::default()
         };
-        self.value(slot.name(), &attributes, &slot.value)
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let value = slot.value.look(self.rules, &mut scratch)?;
+        let written = self.value(slot.name(), &attributes, &value);
+        drop(value);
+        self.scratch = scratch;
+        written
     }
 
     /// Writes a key. What cannot be encoded leaves nothing of itself behind.

@@ -109,6 +109,16 @@ impl Set {
         }
     }
 
+    /// Looks at the bytes that it holds itself. Means nothing.
+    #[inline]
+    pub fn fetch(&self) -> usize {
+        match &self.0 {
+            Form::Ints(_) => self.len(),
+            Form::Packed(pack) => pack.fetch(),
+            Form::Table(table) => table.len(),
+        }
+    }
+
     /// Adds a member; false where it was there.
     #[inline]
     pub fn add(&mut self, member: &[u8], rules: &Rules) -> bool {

@@ -19,6 +19,8 @@ pub trait Keyed {
 
 /// Entries of a piece of the slab.
 const PIECE: usize = 1024;
+/// From so many entries on, the first piece is no longer doubled.
+const GROWN: usize = 16;
 
 /// Hash of a name. Differs from run to run, so that nobody can write a file of names that collide;
 /// nothing that leaves the program may depend on it.
@@ -169,12 +171,19 @@ impl<E: Keyed> Table<E> {
         if self.pieces.last().is_none_or(|last| last.len() == PIECE) {
             // The first piece grows as it must, for most tables are small; those behind it are whole.
             let room = if self.pieces.is_empty() { 0 } else { PIECE };
+            if room == 0 {
+                self.pieces.reserve_exact(1);
+            }
             self.pieces.push(Vec::with_capacity(room));
         }
         let before = (self.pieces.len() - 1) * PIECE;
         let mut at = before;
         if let Some(last) = self.pieces.last_mut() {
             at += last.len();
+            // By a quarter: doubled, a quarter of all that such tables take would be unused.
+            if last.len() == last.capacity() && last.len() >= GROWN {
+                last.reserve_exact((last.len() / 4).min(PIECE - last.len()));
+            }
             last.push(Some(entry));
         }
         u32::try_from(at).expect("no memory holds so many entries")

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// Bytes that are held in place.
-const SHORT: usize = 22;
+pub(super) const SHORT: usize = 22;
 /// From this length on, a string that was appended to keeps room for more.
 const ROOMY: usize = 4096;
 

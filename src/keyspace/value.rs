@@ -1,8 +1,11 @@
 //! A value of the keyspace, of any type.
 
-use crate::bytes::Element;
-use crate::error::Result;
+use std::sync::OnceLock;
+
+use crate::bytes::{Element, Problem};
+use crate::error::{Error, Place, Result, What};
 use crate::keyspace::hash::Hash;
+use crate::keyspace::held::Spot;
 use crate::keyspace::list::List;
 use crate::keyspace::module::Module;
 use crate::keyspace::rules::Rules;
@@ -29,6 +32,11 @@ pub enum Value {
     Stream(Box<Stream>),
     /// A value of a module, as its typed items.
     Module(Box<Module>),
+    /// Where it stands in a file, and the value once somebody has looked at it. Only a
+    /// [`Held`](crate::keyspace::Held) has this, and shows nobody. It is a form of its own here so
+    /// that it takes no more room than the others.
+    #[doc(hidden)]
+    Stored(Spot, OnceLock<Box<Value>>),
 }
 
 impl Value {
@@ -42,6 +50,7 @@ impl Value {
             Value::Hash(_) => DataType::Hash,
             Value::Stream(_) => DataType::Stream,
             Value::Module(_) => DataType::Module,
+            Value::Stored(spot, _) => spot.rdb_type().data_type(),
         }
     }
 
@@ -52,6 +61,7 @@ impl Value {
             Value::Set(set) => set.is_empty(),
             Value::ZSet(zset) => zset.is_empty(),
             Value::Hash(hash) => hash.is_empty(),
+            Value::Stored(_, ready) => ready.get().is_some_and(|value| value.is_empty()),
             Value::String(_) | Value::Stream(_) | Value::Module(_) => false,
         }
     }
@@ -66,23 +76,27 @@ impl Value {
             Value::Hash(hash) => hash.rdb_type(rules),
             Value::Stream(stream) => stream.rdb_type(rules),
             Value::Module(module) => module.rdb_type(),
+            Value::Stored(spot, ready) => match ready.get() {
+                Some(value) => value.rdb_type(rules),
+                None => spot.rdb_type(),
+            },
         }
     }
 
-    /// Looks at the first byte of what it holds on the heap. Means nothing.
+    /// Looks at the bytes on the heap that it holds itself, so that they are at hand. Means nothing.
     #[inline]
     pub fn fetch(&self) -> usize {
         match self {
             Value::String(text) => text.first().copied().map_or(0, usize::from),
-            Value::List(list) => list.len(),
-            Value::Set(set) => set.len(),
-            Value::ZSet(zset) => zset.len(),
-            Value::Hash(hash) => hash.len(),
-            Value::Stream(_) | Value::Module(_) => 0,
+            Value::List(list) => list.fetch(),
+            Value::Set(set) => set.fetch(),
+            Value::ZSet(zset) => zset.fetch(),
+            Value::Hash(hash) => hash.fetch(),
+            Value::Stream(_) | Value::Module(_) | Value::Stored(..) => 0,
         }
     }
 
-    /// Bytes that it takes in memory, about.
+    /// Bytes that it takes in memory, about, or in the file that it stays in.
     pub fn heap(&self) -> usize {
         match self {
             Value::String(text) => text.heap(),
@@ -92,6 +106,10 @@ impl Value {
             Value::Hash(hash) => hash.heap(),
             Value::Stream(stream) => stream.heap(),
             Value::Module(module) => module.heap(),
+            Value::Stored(spot, ready) => match ready.get() {
+                Some(value) => size_of::<Value>() + value.heap(),
+                None => usize::try_from(spot.len()).unwrap_or(usize::MAX),
+            },
         }
     }
 }
@@ -106,6 +124,10 @@ impl Walk for Value {
             Value::Hash(hash) => hash.walk(to),
             Value::Stream(stream) => stream.walk(to),
             Value::Module(module) => module.walk(to),
+            Value::Stored(_, ready) => match ready.get() {
+                Some(value) => value.walk(to),
+                None => Err(Error::bytes(Problem::Malformed, Place::at(0), What::Value)),
+            },
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::keyspace::list::List;
 use crate::keyspace::set::Set;
 use crate::keyspace::stream::Stream;
 use crate::keyspace::zset::ZSet;
-use crate::keyspace::{Db, Rules, Shard, Slot, Text, Value, shard_of, table};
+use crate::keyspace::{Db, Held, Rules, Shard, Slot, Text, Value, shard_of, table};
 use crate::replay::memory::Memory;
 use crate::replay::reply::Rejection;
 use crate::replay::script::Scripts;
@@ -174,13 +174,16 @@ impl<'a> Context<'a> {
     /// The value at a key of the selected database.
     #[inline]
     pub fn value(&self, key: &[u8]) -> Option<&Value> {
-        self.slot(key).map(|slot| &slot.value)
+        self.slot(key).map(|slot| self.ready(&slot.value))
     }
 
     /// The same, to be changed.
     #[inline]
     pub fn value_mut(&mut self, key: &[u8]) -> Option<&mut Value> {
-        self.slot_mut(key).map(|slot| &mut slot.value)
+        let (rules, memory) = (self.rules, self.memory);
+        let held = &mut self.slot_mut(key)?.value;
+        allow(held, rules, memory);
+        Some(held.get_mut(rules))
     }
 
     /// A key of the selected database with its value and expiry.
@@ -211,7 +214,7 @@ impl<'a> Context<'a> {
     #[inline]
     pub fn value_or_insert(&mut self, key: &[u8], new: impl FnOnce() -> Value) -> &mut Value {
         let hash = self.hash_of(key);
-        let db = self.db;
+        let (db, rules, memory) = (self.db, self.rules, self.memory);
         let db = self
             .shard_mut(hash)
             .expect("keys go to the shard that owns them")
@@ -220,17 +223,27 @@ impl<'a> Context<'a> {
             Some(at) => at,
             None => db.add_hashed(hash, Slot::new(key, new(), None)),
         };
-        &mut db.at_mut(at).expect("it was just found").value
+        let held = &mut db.at_mut(at).expect("it was just found").value;
+        allow(held, rules, memory);
+        held.get_mut(rules)
+    }
+
+    /// The value that a key holds.
+    #[inline]
+    pub fn ready<'h>(&self, held: &'h Held) -> &'h Value {
+        allow(held, self.rules, self.memory);
+        held.get(self.rules)
     }
 
     /// Puts a value at a key of the selected database, in place of any other. A server's `setKey`.
     #[inline]
-    pub fn put(&mut self, key: &[u8], value: Value, expires_at: Option<i64>) {
+    pub fn put(&mut self, key: &[u8], value: impl Into<Held>, expires_at: Option<i64>) {
         self.put_in(self.db, key, value, expires_at);
     }
 
     /// The same in any database.
-    pub fn put_in(&mut self, db: u32, key: &[u8], value: Value, expires_at: Option<i64>) {
+    pub fn put_in(&mut self, db: u32, key: &[u8], value: impl Into<Held>, expires_at: Option<i64>) {
+        let value = value.into();
         let hash = self.hash_of(key);
         let Some(shard) = self.shard_mut(hash) else {
             return;
@@ -333,5 +346,16 @@ impl<'a> Context<'a> {
         let index = shard_of(hash, self.total).wrapping_sub(self.first);
         debug_assert!(index < self.shards.len(), "a key of another thread");
         self.shards.get_mut(index)
+    }
+}
+
+/// Asks for the memory that a value takes once it is decoded, where it is not. Where there is not so
+/// much, it comes to nothing, and the replay to an end.
+#[inline]
+fn allow(held: &Held, rules: &Rules, memory: &Memory) {
+    if let Some(bytes) = held.waiting(rules)
+        && memory.claim(bytes).is_err()
+    {
+        rules.files.close(bytes);
     }
 }

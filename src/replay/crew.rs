@@ -18,7 +18,7 @@ use crate::replay::reply::Reason;
 use crate::replay::table::Row;
 
 /// Commands that are handed over at once.
-const BATCH: usize = 512;
+const BATCH: usize = 256;
 /// Bytes of their arguments that are handed over at once: what waits is not counted as used yet.
 const BATCH_BYTES: usize = 256 << 10;
 /// Commands whose keys are fetched at once.
@@ -238,22 +238,22 @@ fn send<'d>(worker: &Worker<'d>, order: Order<'d>) {
     let _ = worker.orders.send(order);
 }
 
-/// Has the keys of the next few commands fetched from memory, so that they are at hand when it is
-/// their turn. In each step the keys do not depend on each other, so that the processor waits for all
-/// of them at once, where the commands would make it wait for each in turn.
+/// Has what the next few commands work on fetched from memory, so that it is at hand when it is their
+/// turn. In each step the places do not depend on each other, so that the processor waits for all of
+/// them at once, where the commands would make it wait for each in turn.
 fn fetch(context: &Context<'_>, jobs: &[Job]) {
     let mut places = [None; AHEAD];
-    let mut sum = 0u64;
+    let mut sum = 0;
     for (place, job) in places.iter_mut().zip(jobs) {
         *place = context.likely(job.db, job.hash);
     }
     let slot = |place: &Option<u32>, job: &Job| context.at(job.db, job.hash, (*place)?);
     for (place, job) in places.iter().zip(jobs) {
         let slot = slot(place, job);
-        sum += slot.map_or(0, |slot| u64::from(slot.expires_at().is_some()));
+        sum += slot.map_or(0, |slot| usize::from(slot.expires_at().is_some()));
     }
     for (place, job) in places.iter().zip(jobs) {
-        sum += slot(place, job).map_or(0, |slot| slot.value.fetch() as u64);
+        sum += slot(place, job).map_or(0, |slot| slot.value.fetch());
     }
     // Else all of it would be left out, since it comes to nothing.
     std::hint::black_box(sum);
@@ -275,7 +275,7 @@ impl Part {
             shards,
             done,
         } = self;
-        if common.halted.load(Ordering::Relaxed) {
+        if common.halted.load(Ordering::Relaxed) || common.rules.files.is_closed() {
             return;
         }
         let mut context = Context::of_part(common.rules, shards, (*first, *total), common.memory);

@@ -219,6 +219,12 @@ impl<'d> Player<'_, 'd> {
         })
     }
 
+    /// Whether a value could not be decoded, so that what comes out is not to be used:
+    /// [`Files::fault`](crate::keyspace::Files) says why.
+    pub fn keyspace_is_spoilt(&self) -> bool {
+        self.common.rules.files.is_closed()
+    }
+
     /// Commands so far, brackets and readers included.
     pub fn commands(&self) -> u64 {
         self.played.commands

@@ -76,7 +76,7 @@ fn store(cx: &mut Context<'_>, key: &[u8], value: &[u8], when: When) {
     if when == When::Keep
         && let Some(slot) = cx.slot_mut(key)
     {
-        slot.value = value;
+        slot.value = value.into();
         return;
     }
     let expires_at = match when {

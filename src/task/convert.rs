@@ -261,7 +261,16 @@ impl Job<'_> {
         ordered(
             threads,
             next,
-            || Maker::new(format, self.layout, allowed, self.filter, Summing::Encoded),
+            || {
+                Maker::new(
+                    format,
+                    &format.rules,
+                    self.layout,
+                    allowed,
+                    self.filter,
+                    Summing::Encoded,
+                )
+            },
             |maker: &mut Maker<'_>, job, _: &mut Pieces<'_>| match job {
                 Ok(batch) => self.batch(maker, &batch),
                 Err(error) => Made {
@@ -333,7 +342,7 @@ impl Job<'_> {
                     let from = usize::try_from(entry.at - batch.at).unwrap_or(usize::MAX);
                     let to = usize::try_from(entry.end() - batch.at).unwrap_or(usize::MAX);
                     let bytes = batch.block.get(from..to).unwrap_or_default();
-                    match maker.entry(entry, bytes, &mut made) {
+                    match maker.entry(entry, Some(bytes), &mut made) {
                         Err(error) if self.is_damage(&error) => {}
                         done => done.map_err(|error| dump::named(entry, error))?,
                     }

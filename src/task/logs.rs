@@ -1,6 +1,7 @@
 //! Opens a log, or all the files of a set, whatever names them: a file, a folder, a manifest.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::aof::manifest::{Dialect, Manifest, ManifestFault};
 use crate::aof::set::{ListError, Listing, SetFile, SetReport, path_in};
@@ -25,7 +26,7 @@ pub(crate) struct LogFile {
     /// Where it comes from.
     pub(crate) origin: Origin,
     /// Its bytes, decompressed.
-    pub(crate) map: Map,
+    pub(crate) map: Arc<Map>,
 }
 
 /// The files of a multi-part AOF, not yet opened.
@@ -76,7 +77,10 @@ impl LogFile {
             Content::Map(map) => map,
             Content::Stream(mut stream) => open::spooled(&mut stream, run.max_spool)?,
         };
-        Ok(LogFile { origin, map })
+        Ok(LogFile {
+            origin,
+            map: Arc::new(map),
+        })
     }
 }
 

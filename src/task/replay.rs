@@ -3,6 +3,7 @@
 mod load;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::aof::resp::{self, Ending, Item};
 use crate::bytes::Problem;
@@ -11,9 +12,10 @@ use crate::error::{Error, ErrorKind, Hint, Place, Result};
 use crate::io::kind::Kind;
 use crate::io::source::{Behind, Map};
 use crate::keyspace::digest::{self, Summed};
-use crate::keyspace::{Keyspace, Rules, Slot, save};
+use crate::keyspace::{Files, Keyspace, Rules, Slot, save};
 use crate::replay::{Player, Reason, Refused, Stopped, Why, play};
-use crate::report::aof::{AofReport, Fate};
+use crate::report::aof::{AofReport, Fate, FileReport};
+use crate::report::check::Verdict;
 use crate::report::finding::{Finding, Findings};
 use crate::report::replay::{DbKeys, DigestAt, ReplayReport};
 use crate::task::check_aof::{self, AofOptions};
@@ -25,6 +27,8 @@ use load::load;
 
 /// Bytes between two words on how far a log is played.
 const TELL_EVERY: u64 = 1 << 20;
+/// Bytes in front of the one that is read that threads may not have played yet, as a rule.
+const IN_FLIGHT: u64 = 1 << 20;
 /// Bytes of a key in the index of its table: 9, and three quarters of the index are full.
 const INDEX_ENTRY: usize = 12;
 /// Databases that a server has unless it is told otherwise.
@@ -133,6 +137,7 @@ pub(crate) fn of_files(
     rules.databases = databases(&check);
     let opened = open_all(files, run)?;
     let plan = Plan::new(files, &check, options, &opened)?;
+    rules.files = Arc::new(kept_in(&check, &opened));
     let shards = if run.threads > 1 { run.threads * 4 } else { 1 };
     let mut keyspace = Keyspace::new(rules, shards);
     let mut session = Session {
@@ -159,6 +164,9 @@ pub(crate) fn of_files(
         },
     );
     result?;
+    if let Some(error) = keyspace.rules.files.fault() {
+        return Err(error);
+    }
     let Session {
         mut findings,
         digests,
@@ -223,6 +231,17 @@ fn databases(check: &AofReport) -> u32 {
     let snapshots = check.files.iter().filter_map(|f| f.preamble.as_deref());
     let highest = snapshots.map(|p| p.uses.highest_db).max().unwrap_or(0);
     DATABASES.max(highest.saturating_add(1))
+}
+
+/// The snapshots that values may stay in: those without any fault.
+fn kept_in(check: &AofReport, opened: &[(usize, Opened<'_>)]) -> Files {
+    let sound = |file: &FileReport| {
+        let preamble = file.preamble.as_ref();
+        preamble.is_some_and(|report| report.verdict == Verdict::Loads)
+    };
+    let files = check.files.iter().zip(opened);
+    let maps = files.map(|(report, (_, file))| sound(report).then(|| Arc::clone(&file.map)));
+    Files::new(maps.collect())
 }
 
 fn open_all<'f>(files: &'f LogFiles, run: &Run<'_>) -> Result<Vec<(usize, Opened<'f>)>> {
@@ -371,7 +390,8 @@ impl Session<'_, '_> {
         if start > 0 {
             let snapshot = data.get(..start).unwrap_or_default();
             let (run, done) = (self.run, self.done);
-            let damage = load(player.keyspace(), snapshot, run, |at| {
+            let number = u16::try_from(index).ok();
+            let damage = load(player.keyspace(), snapshot, number, run, |at| {
                 behind.reach(at);
                 run.progress.at(done + at);
             })?;
@@ -390,8 +410,11 @@ impl Session<'_, '_> {
                 if let Err(stopped) = player.claim(at, at - told) {
                     self.stopped(index, &stopped)?;
                 }
+                if player.keyspace_is_spoilt() {
+                    return Ok(Go::Stop);
+                }
                 told = at;
-                behind.reach(at);
+                behind.reach(at.saturating_sub(IN_FLIGHT));
                 self.run.progress.at(self.done + at);
             }
             if plan.stop.is_some_and(|stop| at >= stop) {

@@ -274,7 +274,16 @@ impl Job<'_> {
         ordered(
             threads,
             move || jobs.next(),
-            || Maker::new(format, self.layout, allowed, self.filter, Summing::All),
+            || {
+                Maker::new(
+                    format,
+                    &keyspace.rules,
+                    self.layout,
+                    allowed,
+                    self.filter,
+                    Summing::All,
+                )
+            },
             |maker: &mut Maker<'_>, (db, keys), _: &mut Pieces<'_>| {
                 let mut made = Made::default();
                 for slot in keys {

@@ -15,7 +15,7 @@ use crate::bytes::number::{ScoreText, write_double};
 use crate::encoding::crc64;
 use crate::error::Result;
 use crate::keyspace::module::Module;
-use crate::keyspace::{Slot, Value, vector};
+use crate::keyspace::{Value, vector};
 use crate::rdb::Scratch;
 use crate::rdb::value::walk;
 use crate::record::value::StreamEvent;
@@ -96,9 +96,14 @@ impl<'f> Commands<'f> {
     ///
     /// # Errors
     /// A value that cannot be decoded or encoded.
-    pub fn slot(&mut self, slot: &Slot, out: &mut Vec<u8>) -> Result<Written> {
-        let (key, expires_at) = (slot.name(), slot.expires_at());
-        if let Value::Module(module) = &slot.value
+    pub fn value(
+        &mut self,
+        key: &[u8],
+        expires_at: Option<i64>,
+        value: &Value,
+        out: &mut Vec<u8>,
+    ) -> Result<Written> {
+        if let Value::Module(module) = value
             && let Module::Vectors(set) = &**module
         {
             if !self.format.may_have_module(&vector::NAME) {
@@ -111,13 +116,13 @@ impl<'f> Commands<'f> {
             expire(key, expires_at, out);
             return Ok(Written::Whole);
         }
-        let told = |to: &mut dyn ValueVisitor| slot.value.walk(to);
-        let of = slot.value.data_type();
+        let told = |to: &mut dyn ValueVisitor| value.walk(to);
+        let of = value.data_type();
         if let Some(written) = self.by_commands(key, expires_at, of, false, told, out)? {
             return Ok(written);
         }
         self.payload.clear();
-        let written = self.entries.payload_of(slot, &mut self.payload)?;
+        let written = self.entries.payload_of(value, &mut self.payload)?;
         self.restore(key, expires_at, &written, out);
         Ok(written)
     }

@@ -5,8 +5,8 @@ use std::collections::btree_map::Entry as Place;
 
 use crate::bytes::Element;
 use crate::error::Result;
+use crate::keyspace::Value;
 use crate::keyspace::module::Module;
-use crate::keyspace::{Slot, Value};
 use crate::rdb::Scratch;
 use crate::rdb::string::{Compress, StringWriter, number, write_number};
 use crate::rdb::value::module::split_id;
@@ -28,6 +28,17 @@ pub struct Entries<'f> {
     strings: StringWriter,
     /// The value that was encoded last: its type, and where it begins in the buffer.
     encoded: Option<(RdbType, usize)>,
+}
+
+/// How a key of a snapshot is written.
+#[derive(Clone, Copy)]
+enum Form<'r> {
+    /// As this record, where that can be.
+    Record(&'r [u8]),
+    /// As a record that is put together anew.
+    Anew,
+    /// As type and value alone.
+    Bare,
 }
 
 /// What stands before the value of a record.
@@ -70,7 +81,20 @@ impl<'f> Entries<'f> {
         scratch: &mut Scratch,
         out: &mut Vec<u8>,
     ) -> Result<Written> {
-        self.any_entry(entry, Some(record), scratch, out)
+        self.any_entry(entry, Form::Record(record), scratch, out)
+    }
+
+    /// The same of a key whose record does not stand there, but is to be written anew.
+    ///
+    /// # Errors
+    /// A value that cannot be decoded.
+    pub fn entry_anew(
+        &mut self,
+        entry: &Entry<'_>,
+        scratch: &mut Scratch,
+        out: &mut Vec<u8>,
+    ) -> Result<Written> {
+        self.any_entry(entry, Form::Anew, scratch, out)
     }
 
     /// Appends only type and value of a key that stands in a snapshot, as `DUMP` and `RESTORE` hold
@@ -84,25 +108,25 @@ impl<'f> Entries<'f> {
         scratch: &mut Scratch,
         out: &mut Vec<u8>,
     ) -> Result<Written> {
-        self.any_entry(entry, None, scratch, out)
+        self.any_entry(entry, Form::Bare, scratch, out)
     }
 
-    /// The same of a key of a keyspace.
+    /// The same of a value of a keyspace.
     ///
     /// # Errors
     /// A value that cannot be decoded or encoded.
-    pub fn payload_of(&mut self, slot: &Slot, out: &mut Vec<u8>) -> Result<Written> {
+    pub fn payload_of(&mut self, value: &Value, out: &mut Vec<u8>) -> Result<Written> {
         let head = Head {
             bare: true,
             ..Head::default()
         };
-        self.any_slot(slot, &head, out)
+        self.any_value(b"", value, &head, out)
     }
 
     fn any_entry(
         &mut self,
         entry: &Entry<'_>,
-        record: Option<&[u8]>,
+        form: Form<'_>,
         scratch: &mut Scratch,
         out: &mut Vec<u8>,
     ) -> Result<Written> {
@@ -112,7 +136,7 @@ impl<'f> Entries<'f> {
             expires_at: entry.expires_at,
             idle: entry.idle,
             freq: entry.freq,
-            bare: record.is_none(),
+            bare: matches!(form, Form::Bare),
         };
         let mut lack = None;
         if entry.meta.is_some() && !self.format.has_key_meta() {
@@ -128,8 +152,8 @@ impl<'f> Entries<'f> {
             if let Some(lack) = self.module_lack(value) {
                 return Ok(Written::Not(lack));
             }
-            match (record, &lack) {
-                (Some(record), None) => out.extend_from_slice(record),
+            match (form, &lack) {
+                (Form::Record(record), None) => out.extend_from_slice(record),
                 _ => {
                     let key = entry.key.to_bytes();
                     let key = key.map_err(|problem| at_key(problem, entry))?;
@@ -153,18 +177,30 @@ impl<'f> Entries<'f> {
     ///
     /// # Errors
     /// A value that cannot be decoded or encoded.
-    pub fn slot(&mut self, slot: &Slot, out: &mut Vec<u8>) -> Result<Written> {
+    pub fn value(
+        &mut self,
+        key: &[u8],
+        expires_at: Option<i64>,
+        value: &Value,
+        out: &mut Vec<u8>,
+    ) -> Result<Written> {
         let head = Head {
-            expires_at: slot.expires_at(),
+            expires_at,
             ..Head::default()
         };
-        self.any_slot(slot, &head, out)
+        self.any_value(key, value, &head, out)
     }
 
-    fn any_slot(&mut self, slot: &Slot, head: &Head, out: &mut Vec<u8>) -> Result<Written> {
+    fn any_value(
+        &mut self,
+        key: &[u8],
+        value: &Value,
+        head: &Head,
+        out: &mut Vec<u8>,
+    ) -> Result<Written> {
         self.encoded = None;
-        let rdb_type = slot.value.rdb_type(&self.format.rules);
-        if let Value::Module(module) = &slot.value {
+        let rdb_type = value.rdb_type(&self.format.rules);
+        if let Value::Module(module) = value {
             let Module::Opaque { bytes, .. } = &**module else {
                 return Ok(Written::Not(Lack::Graph));
             };
@@ -179,12 +215,12 @@ impl<'f> Entries<'f> {
             if let Some(lack) = self.module_lack(&raw) {
                 return Ok(Written::Not(lack));
             }
-            self.head(head, rdb_type, slot.name(), out);
+            self.head(head, rdb_type, key, out);
             out.extend_from_slice(bytes);
             return Ok(Written::Whole);
         }
-        let told = |to: &mut dyn ValueVisitor| slot.value.walk(to);
-        self.encoded(slot.name(), head, rdb_type, told, out)
+        let told = |to: &mut dyn ValueVisitor| value.walk(to);
+        self.encoded(key, head, rdb_type, told, out)
     }
 
     /// Why a module's value cannot be copied.

@@ -11,6 +11,7 @@ pub(crate) mod json;
 pub(crate) mod live;
 pub(crate) mod loader;
 pub(crate) mod payload;
+pub(crate) mod reload;
 pub(crate) mod resp;
 pub(crate) mod server;
 pub(crate) mod truth;

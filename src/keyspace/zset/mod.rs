@@ -163,6 +163,15 @@ impl ZSet {
         to.saturating_sub(from)
     }
 
+    /// Looks at the bytes that it holds itself. Means nothing.
+    #[inline]
+    pub fn fetch(&self) -> usize {
+        match &self.0 {
+            Form::Packed(packed) => packed.fetch(),
+            Form::Table(table) => table.len(),
+        }
+    }
+
     /// Members in it.
     #[inline]
     pub fn len(&self) -> usize {

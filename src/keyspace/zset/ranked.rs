@@ -303,8 +303,8 @@ impl Ranked {
             }
         }
         let to = &mut self.chunks[chunk];
-        if to.places.len() == to.places.capacity() && to.places.len() >= 128 {
-            let more = (to.places.len() / 2).min(CHUNK - to.places.len());
+        if to.places.len() == to.places.capacity() && to.places.len() >= 32 {
+            let more = (to.places.len() / 4).min(CHUNK - to.places.len());
             to.scores.reserve_exact(more);
             to.places.reserve_exact(more);
         }

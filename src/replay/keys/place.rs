@@ -2,6 +2,7 @@
 
 use crate::keyspace::Value;
 use crate::keyspace::module::Module;
+use crate::record::DataType;
 use crate::replay::args::{Args, integer, is};
 use crate::replay::context::Context;
 use crate::replay::reply::{Outcome, Rejection, Reply};
@@ -53,7 +54,9 @@ pub(super) fn copy(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     if cx.slot_in(db, to).is_some() && !replace {
         return Ok(Reply::Int(0));
     }
-    if let Value::Module(module) = &slot.value {
+    if slot.value.data_type() == DataType::Module
+        && let Value::Module(module) = cx.ready(&slot.value)
+    {
         return Err(match **module {
             Module::Vectors(_) => Rejection::error("ERR not supported for this module key"),
             _ => Rejection::unplayable("whether its value can be copied is a module's to say"),

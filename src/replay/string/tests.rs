@@ -35,7 +35,7 @@ impl Played {
     }
 
     fn text(&self, key: &str) -> &Text {
-        match &self.slot(key).value {
+        match self.slot(key).value.get(&self.keyspace.rules) {
             Value::String(text) => text,
             other => panic!("{other:?}"),
         }

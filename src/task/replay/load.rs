@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use crate::bytes::Problem;
 use crate::error::{Error, Hint, Place, Result, What};
 use crate::io::ordered::{Piece, Pieces, Wanted, ordered};
-use crate::keyspace::{self, Db, Keyspace, Rules, Shard, Slot, shard_of, table};
+use crate::keyspace::{self, Db, Held, Keyspace, Rules, Shard, Slot, shard_of, table};
 use crate::rdb::Scratch;
 use crate::rdb::batch::{Batch, Batches};
 use crate::record::{Entry, Flow, Record};
@@ -16,7 +16,8 @@ use crate::task::Run;
 /// Reads a snapshot that is all at hand; what is damaged in it ends it, with what was before it in the
 /// keyspace.
 ///
-/// One thread frames; the others decode, and put each batch's keys into the part of the keyspace that
+/// Where values may stay in the file, as those of a snapshot without fault may, `number` is that of
+/// the file. One thread frames; the others decode what does not stay, and put each batch's keys into the part of the keyspace that
 /// owns them, a part at a time.
 ///
 /// # Errors
@@ -24,18 +25,20 @@ use crate::task::Run;
 pub(super) fn load(
     into: &mut Keyspace,
     snapshot: &[u8],
+    number: Option<u16>,
     run: &Run<'_>,
     mut reached: impl FnMut(u64),
 ) -> Result<Option<Finding>> {
     let memory = Memory::new(run.max_memory);
-    let damage = read(into, snapshot, run.threads, &memory, &mut reached)?;
+    let file = number.filter(|number| into.rules.files.has(*number));
+    let damage = read(into, snapshot, file, run.threads, &memory, &mut reached)?;
     let twice = damage
         .as_ref()
         .is_some_and(|d| matches!(d.code, "rdb-duplicate-key"));
     if twice && run.threads > 1 {
         // Which of the two came first is a matter of order.
         into.shards_mut().iter_mut().for_each(Shard::clear);
-        return read(into, snapshot, 1, &memory, &mut reached);
+        return read(into, snapshot, file, 1, &memory, &mut reached);
     }
     Ok(damage)
 }
@@ -43,6 +46,7 @@ pub(super) fn load(
 fn read(
     into: &mut Keyspace,
     snapshot: &[u8],
+    file: Option<u16>,
     threads: usize,
     memory: &Memory,
     reached: &mut impl FnMut(u64),
@@ -52,6 +56,7 @@ fn read(
     let shards: Vec<Mutex<&mut Shard>> = shards.iter_mut().map(Mutex::new).collect();
     let loader = Loader {
         rules,
+        file,
         shards: &shards,
         memory,
     };
@@ -139,6 +144,8 @@ impl Worker {
 
 struct Loader<'k> {
     rules: &'k Rules,
+    /// The file that values may stay in.
+    file: Option<u16>,
     shards: &'k [Mutex<&'k mut Shard>],
     memory: &'k Memory,
 }
@@ -163,7 +170,7 @@ impl Loader<'_> {
         worker.scratch.templates = std::sync::Arc::clone(batch.state().templates());
         let result = batch.for_each(|record| {
             match record {
-                Record::Entry(entry) => self.entry(worker, entry)?,
+                Record::Entry(entry) => self.entry(worker, entry, batch.run.is_none())?,
                 Record::Function(source) => {
                     let source = source
                         .to_bytes()
@@ -179,8 +186,15 @@ impl Loader<'_> {
         loaded
     }
 
-    fn entry(&self, worker: &mut Worker, entry: &Entry<'_>) -> Result<()> {
-        let value = keyspace::load(&entry.value, &mut worker.scratch, self.rules)?;
+    fn entry(&self, worker: &mut Worker, entry: &Entry<'_>, in_place: bool) -> Result<()> {
+        let file = self.file.filter(|_| in_place);
+        let value = match file.and_then(|file| Held::stored(&entry.value, file)) {
+            Some(held) => Some(held),
+            None => {
+                let value = keyspace::load(&entry.value, &mut worker.scratch, self.rules)?;
+                value.map(Held::from)
+            }
+        };
         // A collection without elements is left out.
         let Some(value) = value else {
             return Ok(());

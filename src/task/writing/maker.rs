@@ -1,9 +1,10 @@
 //! Makes the bytes of keys for a target, on worker threads.
 
+use crate::bytes::Element;
 use crate::error::{Error, Place, Result, What};
-use crate::keyspace::digest::{Digest, FullDigest, ValueDigest};
+use crate::keyspace::digest::{Detail, Digest, FullDigest, ValueDigest};
 use crate::keyspace::module::Module;
-use crate::keyspace::{Slot, Value};
+use crate::keyspace::{Rules, Slot, Value};
 use crate::rdb::Scratch;
 use crate::rdb::value::{count, walk};
 use crate::record::filter::Filter;
@@ -66,6 +67,8 @@ fn run_of(runs: &mut Vec<(u32, Vec<u8>)>, db: u32) -> &mut Vec<u8> {
 /// Room and tools of one thread.
 pub(crate) struct Maker<'f> {
     format: &'f Format,
+    /// Those of the keyspace that is written.
+    rules: &'f Rules,
     layout: Layout,
     filter: &'f Filter,
     allowed: Allowed,
@@ -93,6 +96,7 @@ impl<'f> Maker<'f> {
     /// For a target; keys are filtered, and summed where what is written will be read back.
     pub(crate) fn new(
         format: &'f Format,
+        rules: &'f Rules,
         layout: Layout,
         allowed: Allowed,
         filter: &'f Filter,
@@ -100,6 +104,7 @@ impl<'f> Maker<'f> {
     ) -> Self {
         Maker {
             format,
+            rules,
             layout,
             filter,
             allowed,
@@ -113,37 +118,73 @@ impl<'f> Maker<'f> {
         }
     }
 
-    /// Adds a key of a keyspace.
+    /// Adds a key of a keyspace. What still stands in a snapshot is written from there.
     pub(crate) fn slot(&mut self, db: u32, slot: &Slot, made: &mut Made) -> Result<()> {
-        if !self.filter.is_everything() && !self.wants_slot(db, slot)? {
+        let (name, expires_at) = (slot.name(), slot.expires_at());
+        if let Some(value) = slot.value.raw(self.rules) {
+            let entry = Entry {
+                db,
+                at: value.at,
+                key: Stored::Plain(Element::Bytes(name)),
+                expires_at,
+                idle: None,
+                freq: None,
+                meta: None,
+                value,
+            };
+            return self.entry(&entry, None, made);
+        }
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let value = slot.value.look(self.rules, &mut scratch)?;
+        let done = self.value(db, name, expires_at, &value, made);
+        drop(value);
+        self.scratch = scratch;
+        done
+    }
+
+    fn value(
+        &mut self,
+        db: u32,
+        name: &[u8],
+        expires_at: Option<i64>,
+        value: &Value,
+        made: &mut Made,
+    ) -> Result<()> {
+        if !self.filter.is_everything() && !self.wants_value(db, name, expires_at, value)? {
             return Ok(());
         }
         if self.left == 0 {
             made.enough = true;
             return Ok(());
         }
-        let mut is_behind = false;
         let mut written = match self.layout {
-            Layout::Resp => self.commands.slot(slot, made.run(db))?,
-            _ => self.entries.slot(slot, made.run(db))?,
+            Layout::Resp => self.commands.value(name, expires_at, value, made.run(db))?,
+            _ => self.entries.value(name, expires_at, value, made.run(db))?,
         };
         if written == Written::Not(Lack::Graph) && self.layout.has_commands() {
             // A server makes the graph as it adds the elements.
-            is_behind = true;
-            written = self.commands.slot(slot, run_of(&mut made.behind, db))?;
+            let behind = run_of(&mut made.behind, db);
+            written = self.commands.value(name, expires_at, value, behind)?;
         }
-        let is_written = self.note(db, slot.name(), slot.expires_at(), &written, made);
-        if is_written {
-            self.sum_slot(db, slot, &written, is_behind, made)?;
+        if !self.note(db, name, expires_at, &written, made) {
+            return Ok(());
+        }
+        if is_vectors(value) {
+            let sum = vectors_sum(db, name, expires_at, value, self.format)?;
+            made.sum.vectors.join(sum);
+        } else {
+            let detail = detail(self.format, keeps_expiry(&written));
+            let full = sum_value(db, name, expires_at, value, detail)?;
+            made.sum.full.join(full);
         }
         Ok(())
     }
 
-    /// Adds a key of a snapshot, whose record there is given.
+    /// Adds a key of a snapshot, with the record there where it may stay as it is.
     pub(crate) fn entry(
         &mut self,
         entry: &Entry<'_>,
-        record: &[u8],
+        record: Option<&[u8]>,
         made: &mut Made,
     ) -> Result<()> {
         if !self.filter.is_everything() {
@@ -161,9 +202,11 @@ impl<'f> Maker<'f> {
         let key = key.map_err(|p| Error::bytes(p, Place::at(entry.at), What::Key))?;
         let run = made.run(entry.db);
         let start = run.len();
-        let result = match self.layout {
-            Layout::Resp => self.commands.entry(entry, &mut self.scratch, run),
-            _ => self.entries.entry(entry, record, &mut self.scratch, run),
+        let scratch = &mut self.scratch;
+        let result = match (self.layout, record) {
+            (Layout::Resp, _) => self.commands.entry(entry, scratch, run),
+            (_, Some(record)) => self.entries.entry(entry, record, scratch, run),
+            (_, None) => self.entries.entry_anew(entry, scratch, run),
         };
         if result.is_err() {
             run.truncate(start);
@@ -250,7 +293,13 @@ impl<'f> Maker<'f> {
         is_written
     }
 
-    fn wants_slot(&mut self, db: u32, slot: &Slot) -> Result<bool> {
+    fn wants_value(
+        &mut self,
+        db: u32,
+        name: &[u8],
+        expires_at: Option<i64>,
+        value: &Value,
+    ) -> Result<bool> {
         // Size and elements are those of the value as it will stand in the file.
         self.payload.clear();
         let allowed = Allowed {
@@ -259,24 +308,24 @@ impl<'f> Maker<'f> {
             ..self.allowed
         };
         let written = match self.allowed == allowed {
-            true => self.entries.payload_of(slot, &mut self.payload)?,
-            false => Entries::new(self.format, allowed).payload_of(slot, &mut self.payload)?,
+            true => self.entries.payload_of(value, &mut self.payload)?,
+            false => Entries::new(self.format, allowed).payload_of(value, &mut self.payload)?,
         };
         let (rdb_type, bytes) = match (&written, self.payload.split_first()) {
             (Written::Whole | Written::Without(_), Some((number, bytes))) => {
                 let types = RdbType::ALL.iter();
-                let of = slot.value.data_type();
+                let of = value.data_type();
                 let mut fitting = types.filter(|t| t.number() == *number && t.data_type() == of);
-                let fallback = slot.value.rdb_type(&self.format.rules);
+                let fallback = value.rdb_type(&self.format.rules);
                 (fitting.next().copied().unwrap_or(fallback), bytes)
             }
-            _ => (slot.value.rdb_type(&self.format.rules), &[][..]),
+            _ => (value.rdb_type(&self.format.rules), &[][..]),
         };
         let entry = Entry {
             db,
             at: 0,
-            key: Stored::Plain(crate::bytes::Element::Bytes(slot.name())),
-            expires_at: slot.expires_at(),
+            key: Stored::Plain(Element::Bytes(name)),
+            expires_at,
             idle: None,
             freq: None,
             meta: None,
@@ -286,25 +335,8 @@ impl<'f> Maker<'f> {
                 at: 0,
             },
         };
-        let elements = || elements_of(slot);
+        let elements = || Ok(elements_of(value));
         self.filter.matches(&entry, &mut self.room, elements)
-    }
-
-    fn sum_slot(
-        &mut self,
-        db: u32,
-        slot: &Slot,
-        written: &Written,
-        is_behind: bool,
-        made: &mut Made,
-    ) -> Result<()> {
-        if is_behind || is_vectors(&slot.value) {
-            made.sum.vectors.join(vectors_sum(db, slot, self.format)?);
-            return Ok(());
-        }
-        let full = sum_slot(db, slot, self.format, keeps_expiry(written))?;
-        made.sum.full.join(full);
-        Ok(())
     }
 }
 
@@ -313,15 +345,16 @@ fn keeps_expiry(written: &Written) -> bool {
 }
 
 /// Elements of a value, as filters count them.
-fn elements_of(slot: &Slot) -> Result<u64> {
-    Ok(match &slot.value {
-        Value::String(_) | Value::Module(_) => 1,
+fn elements_of(value: &Value) -> u64 {
+    match value {
         Value::List(list) => list.len() as u64,
         Value::Set(set) => set.len() as u64,
         Value::ZSet(zset) => zset.len() as u64,
         Value::Hash(hash) => hash.len() as u64,
         Value::Stream(stream) => stream.len(),
-    })
+        // A value in hand is decoded.
+        _ => 1,
+    }
 }
 
 /// Whether a value is a vector set whose graph is not kept.
@@ -330,27 +363,31 @@ pub(super) fn is_vectors(value: &Value) -> bool {
 }
 
 /// The sum of a vector set as the server sums it: its graph is another each time it is made.
-pub(super) fn vectors_sum(db: u32, slot: &Slot, format: &Format) -> Result<Digest> {
-    let mut value = ValueDigest::new(&format.rules);
-    value.digest.mix(&db.to_be_bytes());
-    value.digest.mix(slot.name());
-    value
-        .digest
-        .mix(format!("{:?}", slot.expires_at()).as_bytes());
-    slot.value.walk(&mut value)?;
-    Ok(value.digest)
+pub(super) fn vectors_sum(
+    db: u32,
+    name: &[u8],
+    expires_at: Option<i64>,
+    value: &Value,
+    format: &Format,
+) -> Result<Digest> {
+    let mut sum = ValueDigest::new(&format.rules);
+    sum.digest.mix(&db.to_be_bytes());
+    sum.digest.mix(name);
+    sum.digest.mix(format!("{expires_at:?}").as_bytes());
+    value.walk(&mut sum)?;
+    Ok(sum.digest)
 }
 
 /// The full digest of a key of a keyspace, as far as the target can hold it.
-pub(super) fn sum_slot(
+pub(super) fn sum_value(
     db: u32,
-    slot: &Slot,
-    format: &Format,
-    keeps_expiry: bool,
+    name: &[u8],
+    expires_at: Option<i64>,
+    value: &Value,
+    detail: Detail,
 ) -> Result<Digest> {
-    let full = FullDigest::new(db, slot.name(), slot.expires_at());
-    let mut full = full.with(detail(format, keeps_expiry));
-    match &slot.value {
+    let mut full = FullDigest::new(db, name, expires_at).with(detail);
+    match value {
         Value::Module(module) if let Some(bytes) = module.bytes() => {
             full.raw(module.rdb_type(), bytes);
         }

@@ -15,7 +15,7 @@ use crate::rdb::batch::{Batch, Batches};
 use crate::record::{Checksum, Flow, Record};
 use crate::replay::play;
 use crate::task::Run;
-use crate::task::writing::maker::{is_vectors, sum_entry, sum_slot, vectors_sum};
+use crate::task::writing::maker::{is_vectors, sum_entry, sum_value, vectors_sum};
 use crate::write::Format;
 
 /// The sum of keys and function libraries.
@@ -55,11 +55,19 @@ pub(crate) fn of_keyspace(keyspace: &Keyspace, format: &Format) -> Result<Sum> {
     for source in keyspace.functions.values() {
         sum.function(source);
     }
+    let mut scratch = Scratch::default();
+    let detail = detail(format, true);
     for db in keyspace.dbs() {
         for slot in keyspace.keys(db) {
-            match is_vectors(&slot.value) {
-                true => sum.vectors.join(vectors_sum(db, slot, format)?),
-                false => sum.full.join(sum_slot(db, slot, format, true)?),
+            let (name, expires_at) = (slot.name(), slot.expires_at());
+            let value = slot.value.look(&keyspace.rules, &mut scratch)?;
+            match is_vectors(&value) {
+                true => sum
+                    .vectors
+                    .join(vectors_sum(db, name, expires_at, &value, format)?),
+                false => sum
+                    .full
+                    .join(sum_value(db, name, expires_at, &value, detail)?),
             }
         }
     }
