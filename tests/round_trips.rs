@@ -164,7 +164,14 @@ fn round_trips(kind: ServerKind, seed: u64) {
                 "{what}: {threads}"
             );
         }
-        for target in ["redis-6.2", own] {
+        for target in [
+            if own == "redis-6.2" {
+                "redis-7.0"
+            } else {
+                "redis-6.2"
+            },
+            own,
+        ] {
             let path = at(&format!("{threads}-{target}"));
             let words = [
                 &convert(target)[..],

@@ -115,6 +115,52 @@ fn reports_of_cuts_are_as_published() {
 }
 
 #[test]
+fn reports_of_what_is_written_are_as_published() {
+    let schema = schema();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata");
+    let folder = tempfile::tempdir().unwrap();
+    for (n, (command, input, exit, args)) in [
+        ("rewrite-aof", "aof/set", 0, &[][..]),
+        ("rewrite-aof", "aof/set", 0, &["--layout", "resp"]),
+        ("rewrite-aof", "aof/damage-inside.aof", 1, &[]),
+        (
+            "convert",
+            "rdb/redis-7.0.15/few.rdb",
+            0,
+            &["--target", "redis-8.2"],
+        ),
+        (
+            "convert",
+            "rdb/redis-7.0.15/few.rdb",
+            4,
+            &["--target", "redis-6.2"],
+        ),
+        (
+            "convert",
+            "broken/cut-in-a-value.rdb",
+            1,
+            &["--target", "redis-8.2"],
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let output = Command::new(env!("CARGO_BIN_EXE_redkit"))
+            .args([command, "--format", "json", "-o"])
+            .arg(folder.path().join(n.to_string()))
+            .arg(root.join(input))
+            .args(args)
+            .output()
+            .unwrap();
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        if let Err(why) = check(&report, &schema, &schema) {
+            panic!("{why}\n{report:#}");
+        }
+        assert_eq!(report["exit"], exit, "{command} {input}");
+    }
+}
+
+#[test]
 fn the_index_of_a_quarantine_is_as_published() {
     use redkit::report::json_report::removed::{FileChange, Index, Piece, SCHEMA};
     let schema = include_str!("../docs/schemas/removed.schema.json");
