@@ -19,7 +19,8 @@ use crate::task::place::FileOffset;
 ///
 /// Writes a copy of an AOF, with or without a snapshot in front, or of a multi-part AOF without the
 /// commands that are named; the source is never touched. It says what goes and what stays, by
-/// the names of the commands.
+/// the names of the commands; with -n also how many keys there are before and after, for which it
+/// replays both.
 ///
 /// With --before and --at everything from a place on goes, in all files behind it too. A place
 /// inside of a transaction is that of its MULTI: a transaction goes whole. With --drop and
@@ -130,6 +131,14 @@ impl Cut {
                 words.note(warning);
             }
             cutting.report.done = Some(done);
+        }
+        if self.dry_run {
+            let counted = common.run(&input, true, words, |run| cut::keys(&input, &cutting, run));
+            match counted {
+                Ok(keys) => cutting.report.keys = Some(keys),
+                // The plan stands all the same.
+                Err(error) => words.note(&format!("the keys could not be counted: {error}")),
+            }
         }
         self.show(&cutting, exit, to_stdout, words)?;
         Ok(exit)

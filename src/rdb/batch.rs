@@ -71,6 +71,13 @@ impl<'d> Batches<'d> {
         Self::new(Input::Map(data, 0), u64::MAX)
     }
 
+    /// Of a map, whose pages are let go of behind what was read.
+    pub(crate) fn over(map: &'d Map) -> Self {
+        let mut batches = Self::of_map(map);
+        batches.map = Some(map);
+        batches
+    }
+
     /// Of the content of a source. A record of a stream that is too large for memory goes through
     /// a temporary file of at most `max_spool` bytes.
     pub fn of_content(content: &'d mut Content, max_spool: u64) -> Self {

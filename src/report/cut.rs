@@ -78,6 +78,8 @@ pub struct CutReport {
     pub out_of_transactions: u64,
     /// Commands that go by one of their keys, and have others too.
     pub with_other_keys: u64,
+    /// Keys that a replay has, before and after, where they were counted.
+    pub keys: Option<(u64, u64)>,
     /// Damage that would stay.
     pub findings: Findings,
     /// What was done, once it was.

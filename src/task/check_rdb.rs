@@ -8,6 +8,7 @@ mod worker;
 use crate::bytes::Problem;
 use crate::error::{Error, Hint, Place, Result, What};
 use crate::io::ordered::{Piece, Pieces, Wanted, ordered};
+use crate::io::source::Map;
 use crate::rdb::batch::Batches;
 use crate::rdb::parser::{State, opcode};
 use crate::rdb::segments::{INHERITED, SEGMENT, Segments, Work};
@@ -63,6 +64,20 @@ pub fn check_bytes(
     run: &Run<'_>,
 ) -> Result<CheckReport> {
     let batches = Batches::of_map(data).noting(Tally::new(options.duplicates));
+    check_batches(name, batches, options, run, SEGMENT)
+}
+
+/// The same of a map, whose pages are let go of behind the check.
+///
+/// # Errors
+/// As [`check_rdb`].
+pub(crate) fn check_map(
+    name: &str,
+    map: &Map,
+    options: CheckOptions,
+    run: &Run<'_>,
+) -> Result<CheckReport> {
+    let batches = Batches::over(map).noting(Tally::new(options.duplicates));
     check_batches(name, batches, options, run, SEGMENT)
 }
 

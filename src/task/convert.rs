@@ -17,7 +17,7 @@ use crate::record::{Flow, Record};
 use crate::report::check::{CheckReport, Verdict};
 use crate::report::finding::Finding;
 use crate::report::written::WriteReport;
-use crate::task::check_rdb::{CheckOptions, check_bytes};
+use crate::task::check_rdb::{CheckOptions, check_map};
 use crate::task::writing::proof::{self, Sum};
 use crate::task::writing::{
     Assembler, Destination, Head, Lacking, Lacks, Layout, Made, Maker, ModuleAux, Other, Summing,
@@ -60,7 +60,7 @@ pub fn convert(
         duplicates: true,
         ..CheckOptions::default()
     };
-    let check = check_bytes(origin.name(), &map, checking, run)?;
+    let check = check_map(origin.name(), &map, checking, run)?;
     if open::is_base(&map) && check.good_until < map.len() as u64 {
         return Err(Error::usage("commands follow the snapshot: this is a log")
             .with_hint(Hint::Other("`redkit rewrite-aof` replays and writes it")));

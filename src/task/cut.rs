@@ -15,6 +15,7 @@ use crate::task::fix_aof::done;
 use crate::task::logs::LogFile;
 use crate::task::mend::{self, Keep, Plan};
 use crate::task::place::FileOffset;
+use crate::task::replay::{ReplayOptions, replay};
 use crate::task::{InputPath, Run};
 
 /// What to take out.
@@ -89,6 +90,40 @@ pub fn write_to(
         }
     };
     Ok(done(applied))
+}
+
+/// Keys before and after, as a replay has them: the result is written to a temporary place for it.
+///
+/// # Errors
+/// No room for the result, or what keeps it from being replayed.
+pub fn keys(input: &InputPath, cutting: &Cutting, run: &Run<'_>) -> Result<(u64, u64)> {
+    let folder = tempfile::tempdir()?;
+    let quiet = Run {
+        progress: &crate::io::progress::Quiet,
+        ..*run
+    };
+    let of = |path: &Path| -> Result<u64> {
+        let input = InputPath::File(path.to_path_buf());
+        let replayed = replay(&input, &ReplayOptions::default(), &quiet)?;
+        Ok(replayed.report.keys())
+    };
+    let before = match &cutting.content {
+        // It cannot be had again.
+        Some(content) => {
+            let path = folder.path().join("before");
+            let mut output = Output::create(&path, Existing::Refuse)?;
+            output.write_all(&content.map)?;
+            output.finish()?;
+            of(&path)?
+        }
+        None => match input {
+            InputPath::File(path) => of(path)?,
+            InputPath::Stdin => return Err(refused("the input can be read only once".into())),
+        },
+    };
+    let path = folder.path().join("after");
+    write_to(cutting, &path, Existing::Refuse, &quiet)?;
+    Ok((before, of(&path)?))
 }
 
 #[cold]

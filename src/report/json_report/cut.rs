@@ -45,6 +45,14 @@ pub fn cut(report: &CutReport, dry_run: bool, exit: u8) -> String {
         ("before", Json::from(place)),
         ("commands", Json::Object(split(report.commands))),
         ("transactions", Json::Object(split(report.transactions))),
+        (
+            "keys_before",
+            Json::from(report.keys.map(|(before, _)| before)),
+        ),
+        (
+            "keys_after",
+            Json::from(report.keys.map(|(_, after)| after)),
+        ),
         ("names", names),
         (
             "out_of_transactions",

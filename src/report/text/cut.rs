@@ -32,6 +32,12 @@ pub fn cut(report: &CutReport, paint: Paint) -> String {
         |commands: u64, size: u64| format!("{}, {}", counted(commands, "command"), bytes(size));
     facts.add("removes", both(report.commands.removed, total.removed));
     facts.add("keeps", both(report.commands.kept, total.kept));
+    if let Some((before, after)) = report.keys {
+        facts.add(
+            "keys",
+            format!("{} before, {} after", grouped(before), grouped(after)),
+        );
+    }
     if report.transactions.removed > 0 {
         let (gone, all) = (
             report.transactions.removed,
@@ -52,7 +58,7 @@ pub fn cut(report: &CutReport, paint: Paint) -> String {
     if report.with_other_keys > 0 {
         let commands = counted(report.with_other_keys, "command");
         facts.add(
-            "keys",
+            "other keys",
             format!("{commands} removed with other keys that do not match"),
         );
     }

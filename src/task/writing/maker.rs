@@ -10,6 +10,7 @@ use crate::rdb::value::{count, walk};
 use crate::record::filter::Filter;
 use crate::record::room::Room;
 use crate::record::{DataType, Entry, RawValue, RdbType, Stored, Walk};
+use crate::task::writing::print::Print;
 use crate::task::writing::proof::{Sum, detail, unlike};
 use crate::task::writing::{Lacking, Layout, ModuleAux};
 use crate::write::{Allowed, Commands, Entries, Format, Lack, Written};
@@ -238,24 +239,17 @@ impl<'f> Maker<'f> {
         rdb_type: RdbType,
         bytes: Option<&[u8]>,
     ) -> Result<()> {
-        let meant = sum_entry(
-            entry,
-            key,
-            &mut self.scratch,
-            self.format,
-            keeps_expiry(written),
-        )?;
-        let encoded = Entry {
-            value: RawValue {
-                rdb_type,
-                bytes: bytes.unwrap_or_default(),
-                at: 0,
-            },
-            ..*entry
+        let detail = detail(self.format, keeps_expiry(written));
+        let mut meant = Print::new(detail);
+        walk(&entry.value, &mut self.scratch, &mut meant)?;
+        let encoded = RawValue {
+            rdb_type,
+            bytes: bytes.unwrap_or_default(),
+            at: 0,
         };
-        let found = sum_entry(&encoded, key, &mut self.scratch, self.format, true);
-        match found {
-            Ok(found) if found == meant => Ok(()),
+        let mut found = Print::new(detail);
+        match walk(&encoded, &mut self.scratch, &mut found) {
+            Ok(()) if found.value() == meant.value() => Ok(()),
             _ => {
                 let text = "a value is another one once it is encoded anew".to_owned();
                 Err(unlike(text).in_key(entry.db, key))

@@ -10,6 +10,7 @@
 mod assembler;
 mod destination;
 mod maker;
+mod print;
 pub(crate) mod proof;
 mod watch;
 
