@@ -13,7 +13,7 @@ use crate::command::Like;
 use crate::error::Result;
 use crate::io::output::{Existing, Output};
 use crate::report::stats::StatsReport;
-use crate::report::{csv, html, json_report, text};
+use crate::report::{csv_table, html, json_report, text};
 use crate::task::stats::{DEEPEST, MOST_LISTED, StatsOptions, stats};
 
 /// Count the keys of snapshots and logs: by type, prefix, size, expiry; the largest, the busiest
@@ -180,7 +180,7 @@ impl Stats {
         })?;
         let reports = kept.into_inner();
         if self.format == StatsFormat::Csv && !on_stdout {
-            match words::print(&csv::stats(&reports)) {
+            match words::print(&csv_table::stats(&reports)) {
                 Err(error) if error.is_closed_pipe() => {}
                 done => done?,
             }

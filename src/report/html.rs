@@ -3,6 +3,7 @@
 //! Names of keys are anybody's: they come in only by [`escaped`], and the page forbids scripts and
 //! everything from elsewhere.
 
+mod tables;
 mod treemap;
 
 use std::collections::BTreeMap;
@@ -11,15 +12,13 @@ use std::fmt::Write;
 use crate::bytes::time;
 use crate::record::DataType;
 use crate::report::finding::Findings;
-use crate::report::stats::{Bucket, KeyFacts, LogStats, Of, Prefix, Stats, StatsReport};
+use crate::report::stats::{Bucket, Of, Prefix, Stats, StatsReport};
 use crate::report::text::{counted, grouped, key_name, shown, size_words, ttl_words};
 use treemap::Node;
 
 const STYLE: &str = include_str!("html/style.css");
 /// Prefixes that the map shows at each place; the others are put together.
 const PARTS: usize = 40;
-/// Rows of a table.
-const ROWS: usize = 50;
 
 /// The page.
 pub fn stats(reports: &[StatsReport]) -> String {
@@ -110,9 +109,9 @@ fn one(report: &StatsReport, out: &mut String) {
         map(stats, out);
     }
     histograms(stats, out);
-    tables(stats, out);
+    tables::tables(stats, out);
     if let Some(log) = report.log() {
-        of_log(log, out);
+        tables::of_log(log, out);
     }
 }
 
@@ -337,15 +336,16 @@ fn bars(buckets: &[Bucket], words: fn(&Bucket) -> String, out: &mut String) {
         .map(|bucket| bucket.sum.keys)
         .max()
         .unwrap_or(0);
+    if most == 0 {
+        out.push_str("<p class=\"soft\">None.</p>");
+        return;
+    }
     let height = shown.len() * ROW;
     let _ = write!(out, "<svg viewBox=\"0 0 500 {height}\" role=\"img\">");
     for (place, bucket) in shown.iter().enumerate() {
         let top = place * ROW;
         let sum = &bucket.sum;
-        let part = match most {
-            0 => 0.0,
-            _ => BAR.1 * sum.keys as f64 / most as f64,
-        };
+        let part = BAR.1 * sum.keys as f64 / most as f64;
         // The least that there is shows as a line.
         let width = if sum.keys > 0 { part.max(1.0) } else { 0.0 };
         let (x, full) = BAR;
@@ -362,219 +362,6 @@ fn bars(buckets: &[Bucket], words: fn(&Bucket) -> String, out: &mut String) {
         );
     }
     out.push_str("</svg>");
-}
-
-/// A cell of a table: a name, a number, or a word.
-enum Cell {
-    Key(String),
-    Number(u64),
-    Word(String),
-}
-
-fn table(title: &str, header: &[&str], rows: Vec<Vec<Cell>>, out: &mut String) {
-    let Some(first) = rows.first() else {
-        return;
-    };
-    let _ = write!(
-        out,
-        "<section><h2>{}</h2><table><thead><tr>",
-        escaped(title)
-    );
-    for (name, cell) in header.iter().zip(first) {
-        let class = match cell {
-            Cell::Number(_) => " class=\"n\"",
-            _ => "",
-        };
-        let _ = write!(out, "<th{class}>{}</th>", escaped(name));
-    }
-    out.push_str("</tr></thead><tbody>");
-    for row in rows {
-        out.push_str("<tr>");
-        for cell in row {
-            let (class, text) = match cell {
-                Cell::Key(text) => (" class=\"k\"", escaped(&text)),
-                Cell::Number(n) => (" class=\"n\"", grouped(n)),
-                Cell::Word(text) => ("", escaped(&text)),
-            };
-            let _ = write!(out, "<td{class}>{text}</td>");
-        }
-        out.push_str("</tr>");
-    }
-    out.push_str("</tbody></table></section>\n");
-}
-
-fn tables(stats: &Stats, out: &mut String) {
-    let sums = [
-        "keys",
-        "with expiry",
-        "elements",
-        "bytes",
-        "bytes of values",
-    ];
-    let figures = |sum: &crate::report::stats::Sum| {
-        [
-            sum.keys,
-            sum.expires,
-            sum.elements,
-            sum.bytes,
-            sum.value_bytes,
-        ]
-        .map(Cell::Number)
-    };
-    let mut rows = Vec::new();
-    for ((rdb_type, encoding), sum) in &stats.encodings {
-        let names = [rdb_type.data_type().name(), encoding, rdb_type.name()];
-        let mut row: Vec<Cell> = names
-            .iter()
-            .map(|name| Cell::Word((*name).to_owned()))
-            .collect();
-        row.extend(figures(sum));
-        rows.push(row);
-    }
-    let header: Vec<&str> = ["type", "encoding", "layout"]
-        .into_iter()
-        .chain(sums)
-        .collect();
-    table("By type and encoding", &header, rows, out);
-    if stats.dbs.len() > 1 {
-        let mut rows = Vec::new();
-        for (db, sum) in stats.dbs.iter().take(ROWS) {
-            let mut row = vec![Cell::Number(u64::from(*db))];
-            row.extend(figures(sum));
-            rows.push(row);
-        }
-        let title = match stats.dbs.len() > ROWS {
-            true => format!("By database: the first {ROWS} of {}", stats.dbs.len()),
-            false => "By database".to_owned(),
-        };
-        let header: Vec<&str> = ["db"].into_iter().chain(sums).collect();
-        table(&title, &header, rows, out);
-    }
-    let mut rows = Vec::new();
-    for prefix in stats.prefixes.iter().take(ROWS) {
-        let mut row = vec![Cell::Key(key_name(&prefix.name, prefix.name.len() as u64))];
-        row.extend(figures(&prefix.sum));
-        rows.push(row);
-    }
-    for (name, sum) in std::iter::once(("(none)", &stats.without_prefix)).chain(
-        stats
-            .other_prefixes
-            .iter()
-            .map(|sum| ("(others, not told apart)", sum)),
-    ) {
-        if sum.keys > 0 {
-            let mut row = vec![Cell::Key(name.to_owned())];
-            row.extend(figures(sum));
-            rows.push(row);
-        }
-    }
-    let header: Vec<&str> = ["prefix"].into_iter().chain(sums).collect();
-    let title = match stats.prefixes.len() > ROWS {
-        true => format!(
-            "By prefix: the first {ROWS} of {}",
-            grouped(stats.prefixes_counted)
-        ),
-        false => "By prefix".to_owned(),
-    };
-    table(&title, &header, rows, out);
-    let hottest = format!(
-        "Hottest keys, of {} with an LFU counter",
-        grouped(stats.with_freq)
-    );
-    for (title, list) in [
-        ("Largest values", &stats.biggest),
-        ("Most elements", &stats.longest),
-        (hottest.as_str(), &stats.hottest),
-    ] {
-        keys(title, list, out);
-    }
-}
-
-fn keys(title: &str, list: &[KeyFacts], out: &mut String) {
-    let has_freq = list.iter().any(|key| key.freq.is_some());
-    let mut header = vec![
-        "key",
-        "db",
-        "type",
-        "encoding",
-        "expires",
-        "elements",
-        "bytes",
-        "bytes of value",
-    ];
-    header.extend(has_freq.then_some("LFU counter"));
-    let mut rows = Vec::new();
-    for key in list.iter().take(ROWS) {
-        let expires = key
-            .expires_at
-            .map(|at| time::rfc3339(at).unwrap_or_else(|| at.to_string()));
-        let mut row = vec![
-            Cell::Key(key_name(&key.key, key.key_len)),
-            Cell::Number(u64::from(key.db)),
-            Cell::Word(key.data_type.name().to_owned()),
-            Cell::Word(key.encoding.to_owned()),
-            Cell::Word(expires.unwrap_or_default()),
-            Cell::Number(key.elements),
-            Cell::Number(key.bytes),
-            Cell::Number(key.value_bytes),
-        ];
-        row.extend(has_freq.then(|| match key.freq {
-            Some(freq) => Cell::Number(u64::from(freq)),
-            None => Cell::Word(String::new()),
-        }));
-        rows.push(row);
-    }
-    table(title, &header, rows, out);
-}
-
-fn of_log(log: &LogStats, out: &mut String) {
-    let rewrite = &log.rewrite;
-    let text = format!(
-        "Its files take {} now. A replay comes to a snapshot of about {}: a rewrite would save {} \
-         ({}). {} replayed, {} refused.",
-        size(rewrite.now),
-        size(rewrite.then),
-        size(rewrite.saved()),
-        share(rewrite.saved(), rewrite.now),
-        counted(log.replayed, "command"),
-        grouped(log.refused)
-    );
-    let text = escaped(&text);
-    let _ = writeln!(out, "<section><h2>The log</h2><p>{text}</p></section>");
-    let mut rows = Vec::new();
-    for command in log.commands.iter().take(ROWS) {
-        rows.push(vec![
-            Cell::Key(shown(&command.name)),
-            Cell::Number(command.count),
-            Cell::Number(command.bytes),
-        ]);
-    }
-    let mut left = log.other_commands.clone();
-    for command in log.commands.iter().skip(ROWS) {
-        left.count += command.count;
-        left.bytes += command.bytes;
-    }
-    if left.count > 0 {
-        let name = Cell::Key("(others)".to_owned());
-        rows.push(vec![
-            name,
-            Cell::Number(left.count),
-            Cell::Number(left.bytes),
-        ]);
-    }
-    table("Commands", &["command", "count", "bytes"], rows, out);
-    let mut rows = Vec::new();
-    for busy in log.busiest.iter().take(ROWS) {
-        rows.push(vec![
-            Cell::Key(key_name(&busy.key, busy.key_len)),
-            Cell::Number(u64::from(busy.db)),
-            Cell::Number(busy.commands),
-            Cell::Number(busy.at_most),
-            Cell::Number(busy.bytes),
-        ]);
-    }
-    let header = ["key", "db", "commands", "at most", "bytes"];
-    table("Busiest keys of the log", &header, rows, out);
 }
 
 #[cfg(test)]

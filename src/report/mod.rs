@@ -2,7 +2,7 @@
 
 pub mod aof;
 pub mod check;
-pub mod csv;
+pub mod csv_table;
 pub mod cut;
 pub mod diff;
 pub mod finding;

@@ -132,8 +132,8 @@ pub struct Stats {
     pub total: Sum,
     /// By data type.
     pub types: BTreeMap<DataType, Sum>,
-    /// By type of the file and encoding.
-    pub encodings: BTreeMap<(RdbType, &'static str), Sum>,
+    /// By data type, type of the file and encoding.
+    pub encodings: BTreeMap<(DataType, RdbType, &'static str), Sum>,
     /// By database; of very many only the first.
     pub dbs: BTreeMap<u32, Sum>,
     /// Those in the other databases.

@@ -44,9 +44,9 @@ fn of_keys(stats: &Stats) -> Json {
     let types = Json::list(&stats.types, |(data_type, sum)| {
         with(vec![("type", Json::from(data_type.name()))], sum)
     });
-    let encodings = Json::list(&stats.encodings, |((rdb_type, encoding), sum)| {
+    let encodings = Json::list(&stats.encodings, |((of, rdb_type, encoding), sum)| {
         let front = vec![
-            ("type", Json::from(rdb_type.data_type().name())),
+            ("type", Json::from(of.name())),
             ("encoding", Json::from(*encoding)),
             ("layout", Json::from(rdb_type.name())),
             ("number", Json::from(rdb_type.number())),

@@ -147,17 +147,22 @@ impl Sums {
         self.table.add_row(cells);
     }
 
-    fn finish(mut self, paint: Paint, title: &str) -> String {
-        if self.rows == 0 {
-            return String::new();
-        }
-        let (left, sum) = self.left;
+    /// Ends those that can be put together.
+    fn put_together(&mut self) {
+        let (left, sum) = std::mem::take(&mut self.left);
         if left > 0 {
             let mut names = vec![String::new(); self.names];
             if let Some(first) = names.first_mut() {
                 *first = format!("{} more", grouped(left as u64));
             }
             self.row(&names, &sum);
+        }
+    }
+
+    fn finish(mut self, paint: Paint, title: &str) -> String {
+        self.put_together();
+        if self.rows == 0 {
+            return String::new();
         }
         let columns: Vec<usize> = (self.names..self.names + 6).collect();
         to_the_right(&mut self.table, &columns);
@@ -176,8 +181,8 @@ fn tables(stats: &Stats, top: usize, paint: Paint) -> String {
     }
     let mut out = String::new();
     let mut table = Sums::new(&["type", "encoding", "layout"], total);
-    for ((rdb_type, encoding), sum) in &stats.encodings {
-        let names = [rdb_type.data_type().name(), encoding, rdb_type.name()];
+    for ((of, rdb_type, encoding), sum) in &stats.encodings {
+        let names = [of.name(), encoding, rdb_type.name()];
         table.row(&names.map(str::to_owned), sum);
     }
     out.push_str(&table.finish(paint, "by type and encoding"));
@@ -185,6 +190,7 @@ fn tables(stats: &Stats, top: usize, paint: Paint) -> String {
     for (db, sum) in &stats.dbs {
         table.add(&[db.to_string()], sum, ROWS);
     }
+    table.put_together();
     if stats.other_dbs.keys > 0 {
         table.row(&["others".to_owned()], &stats.other_dbs);
     }
@@ -236,6 +242,7 @@ fn prefixes(stats: &Stats, top: usize, paint: Paint) -> String {
                 top,
             );
         }
+        table.put_together();
         if depth == 1 && stats.without_prefix.keys > 0 {
             table.row(&["(none)".to_owned()], &stats.without_prefix);
         }

@@ -19,14 +19,6 @@ const TYPES: usize = DataType::ALL.len();
 /// Forms of a type that are counted apart: raw, integer and compressed strings.
 const FORMS: [&str; 3] = ["", "int", "lzf"];
 
-/// The lists of keys that stand out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum List {
-    Biggest,
-    Longest,
-    Hottest,
-}
-
 /// The lowest scores that have a place in the lists.
 pub(super) type Least = [u64; 3];
 
@@ -202,7 +194,7 @@ impl Counts {
                 &"" => rdb_type.encoding(),
                 form => form,
             };
-            (sum.keys > 0).then_some(((rdb_type, form), *sum))
+            (sum.keys > 0).then_some(((rdb_type.data_type(), rdb_type, form), *sum))
         };
         let (prefixes, without_prefix, other_prefixes) = self.prefixes.finish();
         let classes: &[&'static str] = match options.now {

@@ -85,9 +85,9 @@ fn each_row(report: &StatsReport, each: &mut dyn FnMut(Row<'_>)) {
             ..of("type", data_type.name(), sum)
         });
     }
-    for ((rdb_type, encoding), sum) in &stats.encodings {
+    for ((data_type, rdb_type, encoding), sum) in &stats.encodings {
         each(Row {
-            data_type: rdb_type.data_type().name(),
+            data_type: data_type.name(),
             encoding,
             ..of("encoding", rdb_type.name(), sum)
         });
