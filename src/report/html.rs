@@ -102,7 +102,7 @@ fn one(report: &StatsReport, out: &mut String) {
     card(&size(report.size()), "in files", out);
     if let Some(log) = report.log() {
         let saved = share(log.rewrite.saved(), log.rewrite.now);
-        card(&saved, "less after a rewrite, by a replay", out);
+        card(&saved, "saved by a rewrite", out);
     }
     out.push_str("</div>\n");
     if total.bytes > 0 {

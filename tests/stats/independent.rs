@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::support::dump::bytes_of;
-
 /// A key of the dump.
 struct Key {
     db: u64,
@@ -224,7 +222,13 @@ impl Expected {
 }
 
 fn name_of(json: &Value) -> Vec<u8> {
-    bytes_of(json)
+    match json {
+        Value::String(text) => text.clone().into_bytes(),
+        other => {
+            let text = other["$b64"].as_str().unwrap();
+            base64_simd::STANDARD.decode_to_vec(text).unwrap()
+        }
+    }
 }
 
 fn sum(json: &Value) -> Sum {
