@@ -144,7 +144,7 @@ fn the_same_comes_out_for_any_number_of_threads_and_from_a_pipe() {
     let path = large(&folder);
     for form in ["json", "csv", "text"] {
         let of = |threads: &str, more: &[&str]| {
-            let mut args = vec!["stats", "--format", form, "--depth", "2", "--top", "400"];
+            let mut args = vec!["stats", "--format", form, "--depth", "3", "--top", "400"];
             args.extend(["--threads", threads, text(&path)]);
             args.extend(more);
             redkit_ok(&args)
@@ -161,18 +161,31 @@ fn the_same_comes_out_for_any_number_of_threads_and_from_a_pipe() {
     let page =
         |threads: &str| redkit_ok(&["stats", "--threads", threads, "--html", "-", text(&path)]);
     assert!(page("1") == page("5"));
-    let from_file = stats_with(&path, &[]);
-    let shell = format!(
-        "cat {0} | {1} stats --format json -",
-        text(&path),
-        env!("CARGO_BIN_EXE_redkit")
-    );
-    let piped = std::process::Command::new("sh")
-        .args(["-c", &shell])
-        .output()
-        .unwrap();
-    let piped: Value = serde_json::from_slice(&piped.stdout).unwrap();
-    assert_eq!(piped["stats"], from_file["stats"]);
+    let piped = piped(&path);
+    assert_eq!(piped["stats"], stats_with(&path, &[])["stats"]);
+}
+
+/// The report of a file that comes through a pipe.
+fn piped(path: &Path) -> Value {
+    let program = env!("CARGO_BIN_EXE_redkit");
+    let line = format!("cat {} | {program} stats --format json -", text(path));
+    let run = std::process::Command::new("sh")
+        .args(["-c", &line])
+        .output();
+    serde_json::from_slice(&run.unwrap().stdout).unwrap()
+}
+
+#[test]
+fn a_log_behind_a_snapshot_is_not_lost_in_a_pipe() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/aof");
+    for (name, commands) in [("redis-6.2.5-preamble.aof", 9), ("redis-7.0.15.aof", 0)] {
+        let path = folder.join(name);
+        let report = piped(&path);
+        let from_file = stats_with(&path, &[]);
+        assert_eq!(report["log"], from_file["log"]);
+        assert_eq!(report["stats"], from_file["stats"]);
+        assert!(report["log"]["replayed"].as_u64().unwrap() >= commands);
+    }
 }
 
 /// A snapshot of many batches, and of more prefixes than are told apart.
@@ -206,19 +219,19 @@ fn from_json(folder: &TempFolder, name: &str, lines: &str) -> PathBuf {
 #[test]
 fn prefixes_beyond_the_bound_are_counted_together() {
     let folder = TempFolder::new();
-    let lines: String = (0..33_000)
+    let lines: String = (0..66_000)
         .map(|i| format!("{{\"db\":0,\"key\":\"{i:05}:x\",\"type\":\"string\",\"value\":\"v\"}}\n"))
         .collect();
     let report = stats_with(&from_json(&folder, "many", &lines), &[]);
     assert_sums(&report);
     let prefixes = &report["stats"]["prefixes"];
-    assert_eq!(prefixes["counted"], 32_768);
+    assert_eq!(prefixes["counted"], 65_536);
     assert_eq!(prefixes["list"].as_array().unwrap().len(), 10_000);
     // Those that found no place, and those that are not listed.
-    assert_eq!(prefixes["others"][0]["keys"], 23_000);
+    assert_eq!(prefixes["others"][0]["keys"], 56_000);
     let text = redkit_ok(&["stats", text(&folder.path().join("many.rdb"))]);
     assert!(
-        text.contains("32,758 more") && text.contains("(others, not told apart)"),
+        text.contains("65,526 more") && text.contains("(others, not told apart)"),
         "{text}"
     );
 }

@@ -26,9 +26,10 @@ use crate::task::stats::{DEEPEST, MOST_LISTED, StatsOptions, stats};
 /// those that the server would have, in the form in which it would save them. The commands are counted
 /// by name and by key as well, and what a rewrite would save is estimated by what the replay comes to.
 ///
-/// Memory stays flat, but for what a replay needs: of each depth the first 32,768 prefixes in the order
-/// of the file are counted exactly, and keys with others together; of a log with more than 65,536 keys
-/// the busiest are listed with the least and the most commands that each can have.
+/// Memory stays flat, but for what a replay needs: the first 65,536 prefixes in the order of the file (with
+/// --depth 2 the first 32,768 of each depth, and so on) are counted exactly, and keys with others
+/// together; of a log with more than 65,536 keys the busiest are listed with the least and the most
+/// commands that each can have.
 ///
 /// Without --now no key has passed, and times to live are counted from when the snapshot was made, as
 /// it says itself, or from the last #TS: of the log.

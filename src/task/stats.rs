@@ -96,7 +96,7 @@ pub fn stats(
     }
     let filter = Filter::new(&options.filter)?;
     let since = options.now.map(|now| (now, Since::Now));
-    match open::dumpable(input, run)? {
+    match open::countable(input, run)? {
         Dumpable::Snapshot(content) => {
             let counted = counted(content, options, &filter, since, run)?;
             Ok(StatsReport {

@@ -1,6 +1,6 @@
 //! Keys by the beginnings of their names.
 //!
-//! Of each depth the first prefixes are counted exactly, up to a bound; keys whose prefix comes later
+//! Of each depth the first prefixes are counted exactly, up to an equal part of a bound; keys whose prefix comes later
 //! are counted together. Which come first is a matter of the file alone, not of how it is read.
 
 use std::collections::HashMap;
@@ -11,8 +11,8 @@ use memchr::memmem::Finder;
 use crate::record::DataType;
 use crate::report::stats::{Prefix, Sum};
 
-/// Prefixes of one depth that are counted.
-pub(super) const PREFIXES: usize = 32_768;
+/// Prefixes that are counted, of all depths together.
+const PREFIXES: usize = 65_536;
 /// A longer prefix has no place.
 const LONGEST: usize = 256;
 const TYPES: usize = DataType::ALL.len();
@@ -49,7 +49,7 @@ impl Prefixes {
 
     /// Of a whole input.
     pub(super) fn of_input(depth: usize) -> Prefixes {
-        Prefixes::new(depth, Some(PREFIXES))
+        Prefixes::new(depth, Some(PREFIXES / depth.max(1)))
     }
 
     fn new(depth: usize, room: Option<usize>) -> Prefixes {
