@@ -43,6 +43,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("comfy_table", &["report/text.rs", "report/text/"]),
     ("crc_fast", &["encoding/crc64.rs"]),
     ("crossbeam_channel", &["io/"]),
+    ("csv", &["report/csv_table.rs"]),
     ("flate2", &["io/decompress.rs"]),
     ("foldhash", &["task/", "keyspace/table.rs"]),
     ("hashbrown", &["keyspace/table.rs"]),

@@ -29,6 +29,8 @@ fn every_report_is_as_published() {
             "--drop-unknown",
         ],
         &["info"],
+        &["stats", "--depth", "2"],
+        &["stats", "--now", "2026-11-28T00:00:00Z", "--top", "3"],
     ] {
         let output = Command::new(env!("CARGO_BIN_EXE_redkit"))
             .args(command)

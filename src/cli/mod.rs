@@ -24,6 +24,7 @@ mod memory;
 mod progress;
 mod replay;
 mod rewrite_aof;
+mod stats;
 mod values;
 mod words;
 mod writing;
@@ -158,6 +159,7 @@ enum Command {
     Diff(diff::Diff),
     Get(get::Get),
     Info(info::Info),
+    Stats(Box<stats::Stats>),
     Log(log::Log),
     Cut(cut::Cut),
     RewriteAof(Box<rewrite_aof::RewriteAof>),
@@ -204,6 +206,7 @@ fn parse_and_run(args: &[OsString]) -> Exit {
         Command::Replay(command) => command.run(&common, &words),
         Command::Get(command) => command.run(&common, &words),
         Command::Info(command) => command.run(&common, &words),
+        Command::Stats(command) => command.run(&common, &words),
         Command::Log(command) => command.run(&common, &words),
         Command::Cut(command) => command.run(&common, &words),
         Command::RewriteAof(command) => command.run(&common, &words),
@@ -278,6 +281,7 @@ Examples:
   redkit dump-to-json dump.rdb.gz | jq    Every key with its value, a line each
   redkit from-json dump.ndjson -o new.rdb And back again
   redkit get dump.rdb user:1000           One key
+  redkit stats --html s.html dump.rdb     What takes the room?
   redkit replay --digest appendonlydir    What does the log come to?
   redkit diff old.rdb appendonlydir       Which keys differ?
   redkit log --cmd FLUSHALL appendonlydir Who emptied it, and when?

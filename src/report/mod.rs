@@ -2,17 +2,20 @@
 
 pub mod aof;
 pub mod check;
+pub mod csv_table;
 pub mod cut;
 pub mod diff;
 pub mod finding;
 pub mod findings_doc;
 pub mod fix;
 pub mod formats;
+pub mod html;
 pub mod info;
 pub mod json;
 pub mod json_report;
 pub mod log_info;
 pub mod replay;
+pub mod stats;
 pub mod text;
 pub mod written;
 

@@ -7,6 +7,7 @@ mod fix;
 mod formats;
 mod log_info;
 mod replay;
+mod stats;
 mod written;
 
 use std::fmt::Write;
@@ -29,6 +30,8 @@ pub use fix::{done as fix_done, plan as fix_plan};
 pub use formats::formats;
 pub use log_info::log_info;
 pub use replay::{digests_at, replay};
+pub use stats::stats;
+pub(in crate::report) use stats::{name as key_name, size_words, ttl_words};
 pub use written::written;
 
 /// Whether text is coloured.

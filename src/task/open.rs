@@ -1,10 +1,12 @@
 //! Opens what a task works on.
 
+use std::io::Read;
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::kind::Kind;
 use crate::io::source::{Content, Map, OpenOptions, Origin, Source};
 use crate::io::spool::SpoolFile;
-use crate::task::logs::{self, Logs};
+use crate::task::logs::{self, LogFile, Logs};
 use crate::task::{InputPath, Run};
 
 /// Opens whatever it is.
@@ -47,7 +49,10 @@ pub(crate) fn dumpable(input: &InputPath, run: &Run<'_>) -> Result<Dumpable> {
     {
         return Ok(Dumpable::Logs(logs::logs(input, run)?));
     }
-    let source = source(input, run)?;
+    dumpable_of(input, source(input, run)?, run)
+}
+
+fn dumpable_of(input: &InputPath, source: Source, run: &Run<'_>) -> Result<Dumpable> {
     match source.kind() {
         Kind::Rdb if !has_log_behind(&source) => {}
         Kind::Rdb | Kind::Aof | Kind::Manifest => {
@@ -65,6 +70,39 @@ pub(crate) fn dumpable(input: &InputPath, run: &Run<'_>) -> Result<Dumpable> {
     Ok(Dumpable::Snapshot(source.into_parts().1))
 }
 
+/// The same, but that a stream is looked at as well: one that begins with the base of a log is a log.
+pub(crate) fn countable(input: &InputPath, run: &Run<'_>) -> Result<Dumpable> {
+    if matches!(input, InputPath::File(path) if path.is_dir()) {
+        return dumpable(input, run);
+    }
+    let source = source(input, run)?;
+    if source.kind() != Kind::Rdb {
+        return dumpable_of(input, source, run);
+    }
+    let (origin, content) = match source.content() {
+        Content::Map(_) => return dumpable_of(input, source, run),
+        Content::Stream(_) => source.into_parts(),
+    };
+    let Content::Stream(mut stream) = content else {
+        return Ok(Dumpable::Snapshot(content));
+    };
+    let mut near = Vec::new();
+    std::io::Read::by_ref(&mut stream)
+        .take(NEAR as u64)
+        .read_to_end(&mut near)?;
+    let is_base = is_base(&near);
+    let mut stream: Box<dyn Read + Send> = Box::new(std::io::Cursor::new(near).chain(stream));
+    if is_base {
+        let map = spooled(&mut stream, run.max_spool)?;
+        return Ok(Dumpable::Logs(Logs::One(LogFile { origin, map })));
+    }
+    run.progress.size(origin.content_size());
+    Ok(Dumpable::Snapshot(Content::Stream(stream)))
+}
+
+/// Bytes in which AUX fields are looked for.
+const NEAR: usize = 4096;
+
 /// True for a mapped snapshot whose AUX fields say that it is the base of a log: commands may follow.
 /// A stream is taken for a snapshot, since that can be read as it comes.
 fn has_log_behind(source: &Source) -> bool {
@@ -74,9 +112,9 @@ fn has_log_behind(source: &Source) -> bool {
     }
 }
 
-/// True for a snapshot whose AUX fields say that it is the base of a log.
-pub(crate) fn is_base(map: &Map) -> bool {
-    let near = map.get(..map.len().min(4096)).unwrap_or_default();
+/// True for a snapshot whose AUX fields say that it is the base of a log; its start will do.
+pub(crate) fn is_base(start: &[u8]) -> bool {
+    let near = start.get(..start.len().min(NEAR)).unwrap_or_default();
     let mut parser = crate::rdb::parser::RdbParser::new();
     let mut rest = near;
     while let Ok(crate::bytes::Step::Parsed { consumed, item }) = parser.parse(rest, false) {
