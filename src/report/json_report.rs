@@ -9,6 +9,7 @@ mod fix;
 mod formats;
 pub mod removed;
 mod replay;
+mod verify;
 mod written;
 
 use std::fmt::{self, Write};
@@ -28,6 +29,7 @@ pub use cut::cut;
 pub use diff::difference;
 pub use formats::server_format;
 pub use replay::replay;
+pub use verify::{baseline, verify};
 pub use written::written;
 
 /// The name and version of the schema; it changes when a field changes its meaning.

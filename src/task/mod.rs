@@ -22,6 +22,7 @@ mod open;
 pub mod place;
 pub mod replay;
 pub mod rewrite;
+pub mod verify;
 pub mod writing;
 
 use std::path::PathBuf;

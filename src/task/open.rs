@@ -74,9 +74,12 @@ fn has_log_behind(source: &Source) -> bool {
     }
 }
 
+/// Bytes among which the AUX fields are that tell.
+pub(crate) const BASE_SEEN: usize = 4096;
+
 /// True for a snapshot whose AUX fields say that it is the base of a log.
-pub(crate) fn is_base(map: &Map) -> bool {
-    let near = map.get(..map.len().min(4096)).unwrap_or_default();
+pub(crate) fn is_base(data: &[u8]) -> bool {
+    let near = data.get(..data.len().min(BASE_SEEN)).unwrap_or_default();
     let mut parser = crate::rdb::parser::RdbParser::new();
     let mut rest = near;
     while let Ok(crate::bytes::Step::Parsed { consumed, item }) = parser.parse(rest, false) {
