@@ -275,7 +275,8 @@ impl VerifyReport {
         }
     }
 
-    /// The worst of all starts.
+    /// The worst of all starts; what is cut short or damaged as such does not restore, whatever is whole
+    /// in it.
     pub fn verdict(&self) -> Verdict {
         let rank = |verdict: &Verdict| match verdict {
             Verdict::Loads => 0,
@@ -284,10 +285,8 @@ impl VerifyReport {
             Verdict::Refused => 3,
             Verdict::Crashes => 4,
         };
-        let own = match self.starts.is_empty() {
-            true => Some(Verdict::Refused),
-            false => None,
-        };
+        let lacks = self.starts.is_empty() || self.findings.errors() > 0;
+        let own = lacks.then_some(Verdict::Refused);
         let starts = self.starts.iter().map(StartReport::verdict);
         let worst = starts.chain(own).max_by_key(rank);
         worst.unwrap_or(Verdict::Refused)

@@ -17,7 +17,9 @@ pub fn verify(report: &VerifyReport, paint: Paint) -> String {
         facts.add("compressed", codec);
     }
     for holding in &report.holdings {
-        let age = holding.age.map_or("of no known age".to_owned(), age);
+        let age = holding.age.map_or("of no known age".to_owned(), |age| {
+            format!("of {}", self::age(age))
+        });
         let used = match holding.used {
             true => "",
             false => "; no start that was judged loads it",
@@ -36,7 +38,10 @@ pub fn verify(report: &VerifyReport, paint: Paint) -> String {
         );
         facts.add(
             "in both",
-            format!("{} that differ", counted(loss.changed, "key")),
+            format!(
+                "{} with another value or expiry",
+                counted(loss.changed, "key")
+            ),
         );
     }
     if !facts.0.is_empty() {
@@ -136,11 +141,12 @@ fn assertions(assertions: &[Assertion], paint: Paint) -> String {
 
 fn age(age: Age) -> String {
     let at = moment(age.at);
-    match age.from {
-        AgeFrom::Ctime => format!("written at {at}, it says"),
-        AgeFrom::Annotation => format!("written at {at}, by its last annotation"),
-        AgeFrom::Modified => format!("modified at {at}"),
-    }
+    let from = match age.from {
+        AgeFrom::Ctime => "as it says itself",
+        AgeFrom::Annotation => "by its last annotation",
+        AgeFrom::Modified => "by its time of modification",
+    };
+    format!("{at}, {from}")
 }
 
 fn verdict(report: &VerifyReport, paint: Paint) -> String {

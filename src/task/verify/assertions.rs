@@ -43,7 +43,8 @@ pub(super) fn hold(judged: &mut Judged, options: &VerifyOptions) {
             .age
             .is_some_and(|age| age.from == AgeFrom::Modified)
         {
-            judged.report.findings.push(from_mtime());
+            let file = judged.report.name.clone();
+            judged.report.findings.push(from_mtime(file));
         }
     }
     for (index, pattern) in options.require_keys.iter().enumerate() {
@@ -66,7 +67,7 @@ pub(super) fn hold(judged: &mut Judged, options: &VerifyOptions) {
     judged.report.assertions = all;
 }
 
-/// The assertion that a start has something to load.
+/// One thing that must be so.
 pub(super) fn assertion(name: impl Into<String>, failed: Option<(How, String)>) -> Assertion {
     Assertion {
         name: name.into(),
@@ -150,13 +151,17 @@ fn too_old(report: &StartReport, limit: MaxAge) -> Option<(How, String)> {
     })
 }
 
-fn from_mtime() -> Finding {
-    finding(
-        "age-from-mtime",
-        Severity::Warning,
-        "nothing in it tells when it was written; its time of modification was taken".to_owned(),
-        None,
-    )
+fn from_mtime(file: Option<String>) -> Finding {
+    let message = "nothing in it tells when it was written; its time of modification was taken";
+    Finding {
+        file,
+        ..finding(
+            "age-from-mtime",
+            Severity::Warning,
+            message.to_owned(),
+            None,
+        )
+    }
 }
 
 fn digest(judged: &Judged, options: &VerifyOptions) -> Option<(How, String)> {

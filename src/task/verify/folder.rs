@@ -336,6 +336,7 @@ fn starts_empty(on: bool, like: Like, why: &str, others: &[String], is_told: boo
         true => "yes",
         false => "no",
     };
+    let file = others.first().cloned();
     let others = others.join(", ");
     let message = format!(
         "with `appendonly {setting}` {like} starts empty, since {why}: it does not load {others}"
@@ -344,12 +345,15 @@ fn starts_empty(on: bool, like: Like, why: &str, others: &[String], is_told: boo
         false => "`--conf redis.conf` says how the server is started; then only that counts",
         true => "start it on a copy with the other setting, and switch with CONFIG SET appendonly",
     };
-    finding(
-        "server-starts-empty",
-        Severity::Error,
-        message,
-        Some(Hint::Other(hint)),
-    )
+    Finding {
+        file,
+        ..finding(
+            "server-starts-empty",
+            Severity::Error,
+            message,
+            Some(Hint::Other(hint)),
+        )
+    }
 }
 
 /// What lies in the folder, and who wrote it.
