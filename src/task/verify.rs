@@ -118,19 +118,13 @@ pub fn verify(
         let name = path.display().to_string();
         return folder::verify(path, name, options, run).map(|report| vec![report]);
     }
-    let source = match open::source(input, run) {
-        Err(error) if compressed_damage(&error).is_some() => {
-            let name = match input {
-                InputPath::Stdin => "stdin".to_owned(),
-                InputPath::File(path) => path.display().to_string(),
-            };
-            let options = options.for_input(&name);
-            return Ok(vec![of_start(
-                name.clone(),
-                damaged(&name, &error, &options),
-            )]);
-        }
-        opened => opened?,
+    let name = match input {
+        InputPath::Stdin => "stdin".to_owned(),
+        InputPath::File(path) => path.display().to_string(),
+    };
+    let source = match opened(input, &name, options, run)? {
+        Opened::Source(source) => source,
+        Opened::Damaged(report) => return Ok(vec![*report]),
     };
     if source.kind() == Kind::Tar {
         return archive::verify(source, options, run);
@@ -139,8 +133,24 @@ pub fn verify(
         let text = "`--conf` belongs to a server's data folder, or to an archive of one";
         return Err(Error::usage(text));
     }
-    let name = source.origin().name().to_owned();
     file(input, source, name, options, run).map(|report| vec![report])
+}
+
+/// What is open, or what is to be said of compressed data of which not even the start can be read.
+enum Opened {
+    Source(Source),
+    Damaged(Box<VerifyReport>),
+}
+
+fn opened(input: &InputPath, name: &str, options: &VerifyOptions, run: &Run<'_>) -> Result<Opened> {
+    match open::source(input, run) {
+        Err(error) if compressed_damage(&error).is_some() => {
+            let options = options.for_input(name);
+            let report = of_start(name.to_owned(), damaged(name, &error, &options));
+            Ok(Opened::Damaged(Box::new(report)))
+        }
+        source => source.map(Opened::Source),
+    }
 }
 
 /// Judges a file that is no archive.

@@ -77,6 +77,9 @@ fn servers_load_what_the_report_says_however_they_are_started() {
             ),
         ];
         for (what, steps) in changes {
+            if what == "no manifest" && !kind.has_multi_part_aof() {
+                continue;
+            }
             let folder = TempFolder::new();
             copy(made.path(), folder.path());
             for step in steps {
@@ -116,7 +119,7 @@ fn servers_load_what_the_report_says_however_they_are_started() {
 fn a_configuration_is_read_as_the_server_reads_it() {
     for kind in ServerKind::usable() {
         let folder = TempFolder::new();
-        let mut made = data(kind);
+        let made = data(kind);
         let names: &[(&str, &str)] = match kind.has_multi_part_aof() {
             true => &[("dump.rdb", "night dump.rdb"), ("appendonlydir", "my logs")],
             false => &[("dump.rdb", "night dump.rdb")],
@@ -169,8 +172,6 @@ fn a_configuration_is_read_as_the_server_reads_it() {
                 std::thread::sleep(Duration::from_millis(5));
             }
         }
-        made = TempFolder::new();
-        drop(made);
     }
 }
 
@@ -221,7 +222,15 @@ fn an_archive_is_judged_as_the_folder_that_it_is_of() {
         let folder = TempFolder::new();
         let args = ["--full-digest", "--digest", "--target", target(kind)];
         let plain = verify(&args, made.path());
-        let starts = |verified: &Verified| verified.only()["starts"].clone();
+        // Some forms of archives have times in whole seconds.
+        let starts = |verified: &Verified| {
+            let mut starts = verified.only()["starts"].clone();
+            for start in starts.as_array_mut().unwrap() {
+                let at = start["age"]["at_ms"].as_i64().unwrap() / 1000;
+                start["age"]["at_ms"] = at.into();
+            }
+            starts
+        };
         for format in ["gnu", "pax", "ustar"] {
             let archive: PathBuf = folder.path().join(format!("{format}.tar"));
             tar(made.path(), format, &archive);

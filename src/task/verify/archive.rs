@@ -11,7 +11,7 @@ use crate::report::Severity;
 use crate::report::finding::{Finding, Findings};
 use crate::report::verify::{How, VerifyReport, finding};
 use crate::task::verify::assertions::assertion;
-use crate::task::verify::{VerifyOptions, file, folder};
+use crate::task::verify::{Opened, VerifyOptions, file, folder, opened};
 use crate::task::{InputPath, Run};
 
 /// Judges every data folder, set and file in an archive, each by itself.
@@ -39,11 +39,10 @@ pub(super) fn verify(
             Backup::Folder(_) => folder::verify(&path, shown.clone(), options, run)?,
             Backup::File(_) => {
                 let input = InputPath::File(path);
-                let source = match &input {
-                    InputPath::File(path) => Source::open(path, OpenOptions { mmap: run.mmap })?,
-                    InputPath::Stdin => continue,
-                };
-                file(&input, source, shown.clone(), options, run)?
+                match opened(&input, &shown, options, run)? {
+                    Opened::Source(source) => file(&input, source, shown.clone(), options, run)?,
+                    Opened::Damaged(report) => *report,
+                }
             }
         };
         reports.push(VerifyReport {

@@ -12,6 +12,11 @@ const AHEAD: i64 = 3_600_000;
 
 /// Puts to a report what was asked for, and whether it is so.
 pub(super) fn hold(judged: &mut Judged, options: &VerifyOptions) {
+    let is_mtime = |age: crate::report::verify::Age| age.from == AgeFrom::Modified;
+    if options.max_age.is_some() && judged.report.age.is_some_and(is_mtime) {
+        let file = judged.report.name.clone();
+        judged.report.findings.push(from_mtime(file));
+    }
     let restores = restores(&judged.report, options.strict);
     let sound = restores.is_none();
     let mut all = vec![assertion("restores", restores)];
@@ -38,14 +43,6 @@ pub(super) fn hold(judged: &mut Judged, options: &VerifyOptions) {
     if let Some(limit) = options.max_age {
         let failed = too_old(&judged.report, limit);
         all.push(assertion("max-age", failed));
-        if judged
-            .report
-            .age
-            .is_some_and(|age| age.from == AgeFrom::Modified)
-        {
-            let file = judged.report.name.clone();
-            judged.report.findings.push(from_mtime(file));
-        }
     }
     for (index, pattern) in options.require_keys.iter().enumerate() {
         let found = judged.required.get(index).copied().unwrap_or(false);
@@ -116,19 +113,17 @@ fn restores(report: &StartReport, strict: bool) -> Option<(How, String)> {
 }
 
 fn loads_on(report: &StartReport, server: &str, sound: bool) -> Option<(How, String)> {
-    let Some(own) = report.loads_on().iter().find(|own| own.server == server) else {
-        let why = "the format is not known, so it cannot be judged";
-        return Some((How::Unsupported, why.to_owned()));
-    };
-    if own.ok {
+    let own = report.loads_on().iter().find(|own| own.server == server);
+    if own.is_some_and(|own| own.ok) {
         return None;
     }
     // What is damaged is no question of versions.
-    let how = match sound {
-        true => How::Unsupported,
-        false => How::Damage,
+    let how = match (sound, report.verdict()) {
+        (true, _) | (_, Verdict::Unknown) => How::Unsupported,
+        (false, _) => How::Damage,
     };
-    Some((how, own.why.clone().unwrap_or_default()))
+    let why = own.and_then(|own| own.why.clone());
+    Some((how, why.unwrap_or_else(|| "it cannot be judged".to_owned())))
 }
 
 fn too_old(report: &StartReport, limit: MaxAge) -> Option<(How, String)> {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
-/// What names a server's data.
+/// What names a server's data. `dir` is not among it: the folder that is judged stands for that.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conf {
     /// `appendonly`.
@@ -21,9 +21,6 @@ pub struct Conf {
     pub log: Vec<u8>,
     /// `appenddirname`.
     pub folder: Vec<u8>,
-    /// `dir`, where it is set: the folder on the server's machine, which the one that is judged stands
-    /// for.
-    pub dir: Option<Vec<u8>>,
 }
 
 impl Default for Conf {
@@ -33,7 +30,6 @@ impl Default for Conf {
             snapshot: b"dump.rdb".to_vec(),
             log: b"appendonly.aof".to_vec(),
             folder: b"appendonlydir".to_vec(),
-            dir: None,
         }
     }
 }
@@ -96,7 +92,6 @@ impl Conf {
                 b"dbfilename" => self.snapshot = bare(value).map_err(refused)?,
                 b"appendfilename" => self.log = bare(value).map_err(refused)?,
                 b"appenddirname" => self.folder = bare(value).map_err(refused)?,
-                b"dir" => self.dir = Some(value.clone()),
                 b"include" => {
                     let included = included(path, value);
                     if value.iter().any(|b| b"*?[".contains(b)) && !included.exists() {
@@ -256,7 +251,6 @@ mod tests {
             conf,
             Conf {
                 snapshot: b"night dump.rdb".to_vec(),
-                dir: Some(b"/var/lib/redis".to_vec()),
                 ..Conf::default()
             }
         );
