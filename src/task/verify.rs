@@ -506,8 +506,8 @@ fn age_of(check: &AofReport, modified: Option<i64>) -> Option<Age> {
         .files
         .iter()
         .filter_map(|file| file.preamble.as_deref());
-    let aux = preambles.map(|preamble| preamble.aux.as_slice());
-    let aux = aux.last().unwrap_or_default();
+    let mut aux = preambles.map(|preamble| preamble.aux.as_slice());
+    let aux = aux.next_back().unwrap_or_default();
     age(aux, check.tally().times.map(|(_, last)| last), modified)
 }
 

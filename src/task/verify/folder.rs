@@ -408,7 +408,8 @@ fn age_of(said: &Info) -> Option<Age> {
                 .files
                 .iter()
                 .filter_map(|file| file.snapshot.as_deref());
-            let aux = snapshots.map(|report| report.aux.as_slice()).last();
+            let mut aux = snapshots.map(|report| report.aux.as_slice());
+            let aux = aux.next_back();
             age(
                 aux.unwrap_or_default(),
                 report.times().last,
