@@ -45,6 +45,10 @@ Register-ArgumentCompleter -Native -CommandName 'redkit' -ScriptBlock {
             [CompletionResult]::new('info', 'info', [CompletionResultType]::ParameterValue, 'Show what snapshots, logs and sets of logs say of themselves, in milliseconds')
             [CompletionResult]::new('log', 'log', [CompletionResultType]::ParameterValue, 'List the commands of a log, with where and when each was written')
             [CompletionResult]::new('cut', 'cut', [CompletionResultType]::ParameterValue, 'Take commands out of a log: undo a FLUSHALL, go back to 14:03')
+            [CompletionResult]::new('rewrite-aof', 'rewrite-aof', [CompletionResultType]::ParameterValue, 'Replay a log and write what it comes to, as a server''s rewrite does, without a server')
+            [CompletionResult]::new('convert', 'convert', [CompletionResultType]::ParameterValue, 'Write a snapshot in the form that another server loads')
+            [CompletionResult]::new('verify', 'verify', [CompletionResultType]::ParameterValue, 'Say whether backups restore: the gate behind a nightly job')
+            [CompletionResult]::new('formats', 'formats', [CompletionResultType]::ParameterValue, 'Say which servers read and write what')
             [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'Explain a finding: what it means, an example, what to do')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completion script for a shell')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Write the man pages into a directory')
@@ -351,6 +355,139 @@ Register-ArgumentCompleter -Native -CommandName 'redkit' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print the version')
             break
         }
+        'redkit;rewrite-aof' {
+            [CompletionResult]::new('--layout', '--layout', [CompletionResultType]::ParameterName, 'What to write: multipart, preamble, rdb, resp')
+            [CompletionResult]::new('--target', '--target', [CompletionResultType]::ParameterName, 'The server that is to load it, as redis-7.2 or valkey-9.1; without it, the one that is followed')
+            [CompletionResult]::new('--like', '--like', [CompletionResultType]::ParameterName, 'The server to follow, as redis-7.0 or valkey-9.1.2')
+            [CompletionResult]::new('--now', '--now', [CompletionResultType]::ParameterName, 'The time that the server''s clock shows')
+            [CompletionResult]::new('--allow-command', '--allow-command', [CompletionResultType]::ParameterName, 'Take NAME for a module''s command; may be given several times')
+            [CompletionResult]::new('--to-offset', '--to-offset', [CompletionResultType]::ParameterName, 'Only what ends at this offset or before it, as `replay --to-offset`')
+            [CompletionResult]::new('--to-time', '--to-time', [CompletionResultType]::ParameterName, 'Only what stands before the first #TS: later than TIME')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write to FILE, or a set to the folder FILE; `-` is the standard output')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write to FILE, or a set to the folder FILE; `-` is the standard output')
+            [CompletionResult]::new('--on-unsupported', '--on-unsupported', [CompletionResultType]::ParameterName, 'What may be left out where the target cannot hold it: drop-field-ttl, drop-meta, drop-key')
+            [CompletionResult]::new('-k', '-k', [CompletionResultType]::ParameterName, 'Only keys that match this pattern, as in KEYS: user:*, h?llo, [a-c]*')
+            [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'Only keys that match this pattern, as in KEYS: user:*, h?llo, [a-c]*')
+            [CompletionResult]::new('--key-regex', '--key-regex', [CompletionResultType]::ParameterName, 'Only keys in which this regular expression matches')
+            [CompletionResult]::new('-K', '-K ', [CompletionResultType]::ParameterName, 'No keys that match this pattern; may be given more than once')
+            [CompletionResult]::new('--not-key', '--not-key', [CompletionResultType]::ParameterName, 'No keys that match this pattern; may be given more than once')
+            [CompletionResult]::new('-t', '-t', [CompletionResultType]::ParameterName, 'Only these types: string, list, set, zset, hash, stream, module, …')
+            [CompletionResult]::new('--type', '--type', [CompletionResultType]::ParameterName, 'Only these types: string, list, set, zset, hash, stream, module, …')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Only these databases; may be given more than once, or as a list with commas')
+            [CompletionResult]::new('--slot', '--slot', [CompletionResultType]::ParameterName, 'Only keys of these cluster slots, as in 0-5460 or 42')
+            [CompletionResult]::new('--ttl', '--ttl', [CompletionResultType]::ParameterName, 'Only keys by their expiry: none, any, expired, live')
+            [CompletionResult]::new('--size', '--size', [CompletionResultType]::ParameterName, 'Only values of this many bytes in the file, as in ''>1MiB'' or ''<=100''')
+            [CompletionResult]::new('--elements', '--elements', [CompletionResultType]::ParameterName, 'Only values of this many elements, fields, members or entries, as in ''>1000''')
+            [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'At most N keys')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, '`text` for people, or `json`: an object a line for each input')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours: auto, always, never')
+            [CompletionResult]::new('--threads', '--threads', [CompletionResultType]::ParameterName, 'Threads that decode [default: one a processor]')
+            [CompletionResult]::new('--max-memory', '--max-memory', [CompletionResultType]::ParameterName, 'Memory to use at most, as in 512MiB or 2GB [default: three quarters of what there is]')
+            [CompletionResult]::new('--max-spool', '--max-spool', [CompletionResultType]::ParameterName, 'Room in temporary files to use at most [default: 10GiB]')
+            [CompletionResult]::new('--drop-expired', '--drop-expired', [CompletionResultType]::ParameterName, 'Leave out keys whose time has passed by --now')
+            [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Replace FILE where it exists')
+            [CompletionResult]::new('--keep-going', '--keep-going', [CompletionResultType]::ParameterName, 'Write what can be read of a damaged input')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say only what is wrong')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say only what is wrong')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more: how much was read in which time')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more: how much was read in which time')
+            [CompletionResult]::new('--no-progress', '--no-progress', [CompletionResultType]::ParameterName, 'Do not show a progress bar')
+            [CompletionResult]::new('--no-mmap', '--no-mmap', [CompletionResultType]::ParameterName, 'Read files instead of mapping them into memory')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help: short with -h, all of it with --help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help: short with -h, all of it with --help')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print the version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print the version')
+            break
+        }
+        'redkit;convert' {
+            [CompletionResult]::new('--target', '--target', [CompletionResultType]::ParameterName, 'The server that is to load it, as redis-7.2 or valkey-9.1; `redkit formats` lists them')
+            [CompletionResult]::new('--layout', '--layout', [CompletionResultType]::ParameterName, 'What to write: rdb (the default), preamble, multipart, resp')
+            [CompletionResult]::new('--now', '--now', [CompletionResultType]::ParameterName, 'The time by which --ttl judges')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write to FILE, or a set to the folder FILE; `-` is the standard output')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write to FILE, or a set to the folder FILE; `-` is the standard output')
+            [CompletionResult]::new('--on-unsupported', '--on-unsupported', [CompletionResultType]::ParameterName, 'What may be left out where the target cannot hold it: drop-field-ttl, drop-meta, drop-key')
+            [CompletionResult]::new('-k', '-k', [CompletionResultType]::ParameterName, 'Only keys that match this pattern, as in KEYS: user:*, h?llo, [a-c]*')
+            [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'Only keys that match this pattern, as in KEYS: user:*, h?llo, [a-c]*')
+            [CompletionResult]::new('--key-regex', '--key-regex', [CompletionResultType]::ParameterName, 'Only keys in which this regular expression matches')
+            [CompletionResult]::new('-K', '-K ', [CompletionResultType]::ParameterName, 'No keys that match this pattern; may be given more than once')
+            [CompletionResult]::new('--not-key', '--not-key', [CompletionResultType]::ParameterName, 'No keys that match this pattern; may be given more than once')
+            [CompletionResult]::new('-t', '-t', [CompletionResultType]::ParameterName, 'Only these types: string, list, set, zset, hash, stream, module, …')
+            [CompletionResult]::new('--type', '--type', [CompletionResultType]::ParameterName, 'Only these types: string, list, set, zset, hash, stream, module, …')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Only these databases; may be given more than once, or as a list with commas')
+            [CompletionResult]::new('--slot', '--slot', [CompletionResultType]::ParameterName, 'Only keys of these cluster slots, as in 0-5460 or 42')
+            [CompletionResult]::new('--ttl', '--ttl', [CompletionResultType]::ParameterName, 'Only keys by their expiry: none, any, expired, live')
+            [CompletionResult]::new('--size', '--size', [CompletionResultType]::ParameterName, 'Only values of this many bytes in the file, as in ''>1MiB'' or ''<=100''')
+            [CompletionResult]::new('--elements', '--elements', [CompletionResultType]::ParameterName, 'Only values of this many elements, fields, members or entries, as in ''>1000''')
+            [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'At most N keys')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, '`text` for people, or `json`: an object a line for each input')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours: auto, always, never')
+            [CompletionResult]::new('--threads', '--threads', [CompletionResultType]::ParameterName, 'Threads that decode [default: one a processor]')
+            [CompletionResult]::new('--max-memory', '--max-memory', [CompletionResultType]::ParameterName, 'Memory to use at most, as in 512MiB or 2GB [default: three quarters of what there is]')
+            [CompletionResult]::new('--max-spool', '--max-spool', [CompletionResultType]::ParameterName, 'Room in temporary files to use at most [default: 10GiB]')
+            [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Replace FILE where it exists')
+            [CompletionResult]::new('--keep-going', '--keep-going', [CompletionResultType]::ParameterName, 'Write what can be read of a damaged input')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say only what is wrong')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say only what is wrong')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more: how much was read in which time')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more: how much was read in which time')
+            [CompletionResult]::new('--no-progress', '--no-progress', [CompletionResultType]::ParameterName, 'Do not show a progress bar')
+            [CompletionResult]::new('--no-mmap', '--no-mmap', [CompletionResultType]::ParameterName, 'Read files instead of mapping them into memory')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help: short with -h, all of it with --help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help: short with -h, all of it with --help')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print the version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print the version')
+            break
+        }
+        'redkit;verify' {
+            [CompletionResult]::new('--target', '--target', [CompletionResultType]::ParameterName, 'Servers that must load it, as redis-8.2 or valkey-9.1; a list with commas')
+            [CompletionResult]::new('--like', '--like', [CompletionResultType]::ParameterName, 'The server to follow while a log is played, as redis-7.0 or valkey-9.1.2')
+            [CompletionResult]::new('--conf', '--conf', [CompletionResultType]::ParameterName, 'The configuration of the server whose data folder it is')
+            [CompletionResult]::new('--now', '--now', [CompletionResultType]::ParameterName, 'The time that the server''s clock shows, and by which --max-age judges')
+            [CompletionResult]::new('--min-keys', '--min-keys', [CompletionResultType]::ParameterName, 'At least N keys')
+            [CompletionResult]::new('--max-age', '--max-age', [CompletionResultType]::ParameterName, 'Written not longer ago than this, as in 26h, 90min or 7d')
+            [CompletionResult]::new('--require-key', '--require-key', [CompletionResultType]::ParameterName, 'A key that matches this pattern, as in KEYS; may be given several times')
+            [CompletionResult]::new('--expect-digest', '--expect-digest', [CompletionResultType]::ParameterName, 'This digest: of DEBUG DIGEST, or with --full-digest the full one')
+            [CompletionResult]::new('--baseline', '--baseline', [CompletionResultType]::ParameterName, 'An earlier report of verify, from --report json=FILE')
+            [CompletionResult]::new('--max-drop', '--max-drop', [CompletionResultType]::ParameterName, 'How many keys may be less than in the baseline, in each database and type')
+            [CompletionResult]::new('--report', '--report', [CompletionResultType]::ParameterName, 'Write reports: json=FILE, junit=FILE, github; a list with commas')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, '`text` for people, or `json`: an object a line for each input')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours: auto, always, never')
+            [CompletionResult]::new('--threads', '--threads', [CompletionResultType]::ParameterName, 'Threads that decode [default: one a processor]')
+            [CompletionResult]::new('--max-memory', '--max-memory', [CompletionResultType]::ParameterName, 'Memory to use at most, as in 512MiB or 2GB [default: three quarters of what there is]')
+            [CompletionResult]::new('--max-spool', '--max-spool', [CompletionResultType]::ParameterName, 'Room in temporary files to use at most [default: 10GiB]')
+            [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Warnings fail as well')
+            [CompletionResult]::new('--digest', '--digest', [CompletionResultType]::ParameterName, 'Give the digest that DEBUG DIGEST says')
+            [CompletionResult]::new('--full-digest', '--full-digest', [CompletionResultType]::ParameterName, 'Give the full digest, which covers expiry, groups, counters and functions as well')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say only what is wrong')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say only what is wrong')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more: how much was read in which time')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more: how much was read in which time')
+            [CompletionResult]::new('--no-progress', '--no-progress', [CompletionResultType]::ParameterName, 'Do not show a progress bar')
+            [CompletionResult]::new('--no-mmap', '--no-mmap', [CompletionResultType]::ParameterName, 'Read files instead of mapping them into memory')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help: short with -h, all of it with --help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help: short with -h, all of it with --help')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print the version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print the version')
+            break
+        }
+        'redkit;formats' {
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, '`text` for people, or `json`: an object a line for each input')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours: auto, always, never')
+            [CompletionResult]::new('--threads', '--threads', [CompletionResultType]::ParameterName, 'Threads that decode [default: one a processor]')
+            [CompletionResult]::new('--max-memory', '--max-memory', [CompletionResultType]::ParameterName, 'Memory to use at most, as in 512MiB or 2GB [default: three quarters of what there is]')
+            [CompletionResult]::new('--max-spool', '--max-spool', [CompletionResultType]::ParameterName, 'Room in temporary files to use at most [default: 10GiB]')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say only what is wrong')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say only what is wrong')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more: how much was read in which time')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more: how much was read in which time')
+            [CompletionResult]::new('--no-progress', '--no-progress', [CompletionResultType]::ParameterName, 'Do not show a progress bar')
+            [CompletionResult]::new('--no-mmap', '--no-mmap', [CompletionResultType]::ParameterName, 'Read files instead of mapping them into memory')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help: short with -h, all of it with --help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help: short with -h, all of it with --help')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print the version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print the version')
+            break
+        }
         'redkit;explain' {
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, '`text` for people, or `json`: an object a line for each input')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours: auto, always, never')
@@ -414,6 +551,10 @@ Register-ArgumentCompleter -Native -CommandName 'redkit' -ScriptBlock {
             [CompletionResult]::new('info', 'info', [CompletionResultType]::ParameterValue, 'Show what snapshots, logs and sets of logs say of themselves, in milliseconds')
             [CompletionResult]::new('log', 'log', [CompletionResultType]::ParameterValue, 'List the commands of a log, with where and when each was written')
             [CompletionResult]::new('cut', 'cut', [CompletionResultType]::ParameterValue, 'Take commands out of a log: undo a FLUSHALL, go back to 14:03')
+            [CompletionResult]::new('rewrite-aof', 'rewrite-aof', [CompletionResultType]::ParameterValue, 'Replay a log and write what it comes to, as a server''s rewrite does, without a server')
+            [CompletionResult]::new('convert', 'convert', [CompletionResultType]::ParameterValue, 'Write a snapshot in the form that another server loads')
+            [CompletionResult]::new('verify', 'verify', [CompletionResultType]::ParameterValue, 'Say whether backups restore: the gate behind a nightly job')
+            [CompletionResult]::new('formats', 'formats', [CompletionResultType]::ParameterValue, 'Say which servers read and write what')
             [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'Explain a finding: what it means, an example, what to do')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completion script for a shell')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Write the man pages into a directory')
@@ -448,6 +589,18 @@ Register-ArgumentCompleter -Native -CommandName 'redkit' -ScriptBlock {
             break
         }
         'redkit;help;cut' {
+            break
+        }
+        'redkit;help;rewrite-aof' {
+            break
+        }
+        'redkit;help;convert' {
+            break
+        }
+        'redkit;help;verify' {
+            break
+        }
+        'redkit;help;formats' {
             break
         }
         'redkit;help;explain' {

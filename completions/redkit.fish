@@ -46,6 +46,10 @@ complete -c redkit -n "__fish_redkit_needs_command" -f -a "get" -d 'Write one ke
 complete -c redkit -n "__fish_redkit_needs_command" -f -a "info" -d 'Show what snapshots, logs and sets of logs say of themselves, in milliseconds'
 complete -c redkit -n "__fish_redkit_needs_command" -f -a "log" -d 'List the commands of a log, with where and when each was written'
 complete -c redkit -n "__fish_redkit_needs_command" -f -a "cut" -d 'Take commands out of a log: undo a FLUSHALL, go back to 14:03'
+complete -c redkit -n "__fish_redkit_needs_command" -f -a "rewrite-aof" -d 'Replay a log and write what it comes to, as a server\'s rewrite does, without a server'
+complete -c redkit -n "__fish_redkit_needs_command" -f -a "convert" -d 'Write a snapshot in the form that another server loads'
+complete -c redkit -n "__fish_redkit_needs_command" -f -a "verify" -d 'Say whether backups restore: the gate behind a nightly job'
+complete -c redkit -n "__fish_redkit_needs_command" -f -a "formats" -d 'Say which servers read and write what'
 complete -c redkit -n "__fish_redkit_needs_command" -f -a "explain" -d 'Explain a finding: what it means, an example, what to do'
 complete -c redkit -n "__fish_redkit_needs_command" -f -a "completions" -d 'Print the completion script for a shell'
 complete -c redkit -n "__fish_redkit_needs_command" -f -a "man" -d 'Write the man pages into a directory'
@@ -335,6 +339,149 @@ complete -c redkit -n "__fish_redkit_using_subcommand cut" -l no-progress -d 'Do
 complete -c redkit -n "__fish_redkit_using_subcommand cut" -l no-mmap -d 'Read files instead of mapping them into memory'
 complete -c redkit -n "__fish_redkit_using_subcommand cut" -s h -l help -d 'Print help: short with -h, all of it with --help'
 complete -c redkit -n "__fish_redkit_using_subcommand cut" -s V -l version -d 'Print the version'
+complete -c redkit -n "__fish_redkit_using_subcommand rewrite-aof" -l layout -d 'What to write: multipart, preamble, rdb, resp' -r -f -a "multipart\t''
+preamble\t''
+rdb\t''
+resp\t''"
+complete -c redkit -n "__fish_redkit_using_subcommand rewrite-aof" -l target -d 'The server that is to load it, as redis-7.2 or valkey-9.1; without it, the one that is followed' -r
+complete -c redkit -n "__fish_redkit_using_subcommand rewrite-aof" -l like -d 'The server to follow, as redis-7.0 or valkey-9.1.2' -r
+complete -c redkit -n "__fish_redkit_using_subcommand rewrite-aof" -l now -d 'The time that the server\'s clock shows' -r
+complete -c redkit -n "__fish_redkit_using_subcommand rewrite-aof" -l allow-command -d 'Take NAME for a module\'s command; may be given several times' -r
+complete -c redkit -n "__fish_redkit_using_subcommand rewrite-aof" -l to-offset -d 'Only what ends at this offset or before it, as `replay --to-offset`' -r
+complete -c redkit -n "__fish_redkit_using_subcommand rewrite-aof" -l to-time -d 'Only what stands before the first #TS: later than TIME' -r
+complete -c redkit -n "__fish_redkit_using_subcommand rewrite-aof" -s o -l output -d 'Write to FILE, or a set to the folder FILE; `-` is the standard output' -r -F
+complete -c redkit -n "__fish_redkit_using_subcommand rewrite-aof" -l on-unsupported -d 'What may be left out where the target cannot hold it: drop-field-ttl, drop-meta, drop-key' -r -f -a "drop-field-ttl\t''
+drop-meta\t''
+drop-key\t''"
+complete -c redkit -n "__fish_redkit_using_subcommand rewrite-aof" -s k -l key -d 'Only keys that match this pattern, as in KEYS: user:*, h?llo, [a-c]*' -r
+complete -c redkit -n "__fish_redkit_using_subcommand rewrite-aof" -l key-regex -d 'Only keys in which this regular expression matches' -r
+complete -c redkit -n "__fish_redkit_using_subcommand rewrite-aof" -s K -l not-key -d 'No keys that match this pattern; may be given more than once' -r
+complete -c redkit -n "__fish_redkit_using_subcommand rewrite-aof" -s t -l type -d 'Only these types: string, list, set, zset, hash, stream, module, …' -r -f -a "string\t''
+list\t''
+set\t''
+zset\t''
+hash\t''
+stream\t''
+module\t''
+array\t''
+cron\t''
+json\t''"
+complete -c redkit -n "__fish_redkit_using_subcommand rewrite-aof" -l db -d 'Only these databases; may be given more than once, or as a list with commas' -r
+complete -c redkit -n "__fish_redkit_using_subcommand rewrite-aof" -l slot -d 'Only keys of these cluster slots, as in 0-5460 or 42' -r
+complete -c redkit -n "__fish_redkit_using_subcommand rewrite-aof" -l ttl -d 'Only keys by their expiry: none, any, expired, live' -r -f -a "none\t''
+any\t''
+expired\t''
+live\t''"
+complete -c redkit -n "__fish_redkit_using_subcommand rewrite-aof" -l size -d 'Only values of this many bytes in the file, as in \'>1MiB\' or \'<=100\'' -r
+complete -c redkit -n "__fish_redkit_using_subcommand rewrite-aof" -l elements -d 'Only values of this many elements, fields, members or entries, as in \'>1000\'' -r
+complete -c redkit -n "__fish_redkit_using_subcommand rewrite-aof" -l limit -d 'At most N keys' -r
+complete -c redkit -n "__fish_redkit_using_subcommand rewrite-aof" -l format -d '`text` for people, or `json`: an object a line for each input' -r -f -a "text\t'For people'
+json\t'For programs'"
+complete -c redkit -n "__fish_redkit_using_subcommand rewrite-aof" -l color -d 'When to use colours: auto, always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c redkit -n "__fish_redkit_using_subcommand rewrite-aof" -l threads -d 'Threads that decode [default: one a processor]' -r
+complete -c redkit -n "__fish_redkit_using_subcommand rewrite-aof" -l max-memory -d 'Memory to use at most, as in 512MiB or 2GB [default: three quarters of what there is]' -r
+complete -c redkit -n "__fish_redkit_using_subcommand rewrite-aof" -l max-spool -d 'Room in temporary files to use at most [default: 10GiB]' -r
+complete -c redkit -n "__fish_redkit_using_subcommand rewrite-aof" -l drop-expired -d 'Leave out keys whose time has passed by --now'
+complete -c redkit -n "__fish_redkit_using_subcommand rewrite-aof" -l force -d 'Replace FILE where it exists'
+complete -c redkit -n "__fish_redkit_using_subcommand rewrite-aof" -l keep-going -d 'Write what can be read of a damaged input'
+complete -c redkit -n "__fish_redkit_using_subcommand rewrite-aof" -s q -l quiet -d 'Say only what is wrong'
+complete -c redkit -n "__fish_redkit_using_subcommand rewrite-aof" -s v -l verbose -d 'Say more: how much was read in which time'
+complete -c redkit -n "__fish_redkit_using_subcommand rewrite-aof" -l no-progress -d 'Do not show a progress bar'
+complete -c redkit -n "__fish_redkit_using_subcommand rewrite-aof" -l no-mmap -d 'Read files instead of mapping them into memory'
+complete -c redkit -n "__fish_redkit_using_subcommand rewrite-aof" -s h -l help -d 'Print help: short with -h, all of it with --help'
+complete -c redkit -n "__fish_redkit_using_subcommand rewrite-aof" -s V -l version -d 'Print the version'
+complete -c redkit -n "__fish_redkit_using_subcommand convert" -l target -d 'The server that is to load it, as redis-7.2 or valkey-9.1; `redkit formats` lists them' -r
+complete -c redkit -n "__fish_redkit_using_subcommand convert" -l layout -d 'What to write: rdb (the default), preamble, multipart, resp' -r -f -a "multipart\t''
+preamble\t''
+rdb\t''
+resp\t''"
+complete -c redkit -n "__fish_redkit_using_subcommand convert" -l now -d 'The time by which --ttl judges' -r
+complete -c redkit -n "__fish_redkit_using_subcommand convert" -s o -l output -d 'Write to FILE, or a set to the folder FILE; `-` is the standard output' -r -F
+complete -c redkit -n "__fish_redkit_using_subcommand convert" -l on-unsupported -d 'What may be left out where the target cannot hold it: drop-field-ttl, drop-meta, drop-key' -r -f -a "drop-field-ttl\t''
+drop-meta\t''
+drop-key\t''"
+complete -c redkit -n "__fish_redkit_using_subcommand convert" -s k -l key -d 'Only keys that match this pattern, as in KEYS: user:*, h?llo, [a-c]*' -r
+complete -c redkit -n "__fish_redkit_using_subcommand convert" -l key-regex -d 'Only keys in which this regular expression matches' -r
+complete -c redkit -n "__fish_redkit_using_subcommand convert" -s K -l not-key -d 'No keys that match this pattern; may be given more than once' -r
+complete -c redkit -n "__fish_redkit_using_subcommand convert" -s t -l type -d 'Only these types: string, list, set, zset, hash, stream, module, …' -r -f -a "string\t''
+list\t''
+set\t''
+zset\t''
+hash\t''
+stream\t''
+module\t''
+array\t''
+cron\t''
+json\t''"
+complete -c redkit -n "__fish_redkit_using_subcommand convert" -l db -d 'Only these databases; may be given more than once, or as a list with commas' -r
+complete -c redkit -n "__fish_redkit_using_subcommand convert" -l slot -d 'Only keys of these cluster slots, as in 0-5460 or 42' -r
+complete -c redkit -n "__fish_redkit_using_subcommand convert" -l ttl -d 'Only keys by their expiry: none, any, expired, live' -r -f -a "none\t''
+any\t''
+expired\t''
+live\t''"
+complete -c redkit -n "__fish_redkit_using_subcommand convert" -l size -d 'Only values of this many bytes in the file, as in \'>1MiB\' or \'<=100\'' -r
+complete -c redkit -n "__fish_redkit_using_subcommand convert" -l elements -d 'Only values of this many elements, fields, members or entries, as in \'>1000\'' -r
+complete -c redkit -n "__fish_redkit_using_subcommand convert" -l limit -d 'At most N keys' -r
+complete -c redkit -n "__fish_redkit_using_subcommand convert" -l format -d '`text` for people, or `json`: an object a line for each input' -r -f -a "text\t'For people'
+json\t'For programs'"
+complete -c redkit -n "__fish_redkit_using_subcommand convert" -l color -d 'When to use colours: auto, always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c redkit -n "__fish_redkit_using_subcommand convert" -l threads -d 'Threads that decode [default: one a processor]' -r
+complete -c redkit -n "__fish_redkit_using_subcommand convert" -l max-memory -d 'Memory to use at most, as in 512MiB or 2GB [default: three quarters of what there is]' -r
+complete -c redkit -n "__fish_redkit_using_subcommand convert" -l max-spool -d 'Room in temporary files to use at most [default: 10GiB]' -r
+complete -c redkit -n "__fish_redkit_using_subcommand convert" -l force -d 'Replace FILE where it exists'
+complete -c redkit -n "__fish_redkit_using_subcommand convert" -l keep-going -d 'Write what can be read of a damaged input'
+complete -c redkit -n "__fish_redkit_using_subcommand convert" -s q -l quiet -d 'Say only what is wrong'
+complete -c redkit -n "__fish_redkit_using_subcommand convert" -s v -l verbose -d 'Say more: how much was read in which time'
+complete -c redkit -n "__fish_redkit_using_subcommand convert" -l no-progress -d 'Do not show a progress bar'
+complete -c redkit -n "__fish_redkit_using_subcommand convert" -l no-mmap -d 'Read files instead of mapping them into memory'
+complete -c redkit -n "__fish_redkit_using_subcommand convert" -s h -l help -d 'Print help: short with -h, all of it with --help'
+complete -c redkit -n "__fish_redkit_using_subcommand convert" -s V -l version -d 'Print the version'
+complete -c redkit -n "__fish_redkit_using_subcommand verify" -l target -d 'Servers that must load it, as redis-8.2 or valkey-9.1; a list with commas' -r
+complete -c redkit -n "__fish_redkit_using_subcommand verify" -l like -d 'The server to follow while a log is played, as redis-7.0 or valkey-9.1.2' -r
+complete -c redkit -n "__fish_redkit_using_subcommand verify" -l conf -d 'The configuration of the server whose data folder it is' -r -F
+complete -c redkit -n "__fish_redkit_using_subcommand verify" -l now -d 'The time that the server\'s clock shows, and by which --max-age judges' -r
+complete -c redkit -n "__fish_redkit_using_subcommand verify" -l min-keys -d 'At least N keys' -r
+complete -c redkit -n "__fish_redkit_using_subcommand verify" -l max-age -d 'Written not longer ago than this, as in 26h, 90min or 7d' -r
+complete -c redkit -n "__fish_redkit_using_subcommand verify" -l require-key -d 'A key that matches this pattern, as in KEYS; may be given several times' -r
+complete -c redkit -n "__fish_redkit_using_subcommand verify" -l expect-digest -d 'This digest: of DEBUG DIGEST, or with --full-digest the full one' -r
+complete -c redkit -n "__fish_redkit_using_subcommand verify" -l baseline -d 'An earlier report of verify, from --report json=FILE' -r -F
+complete -c redkit -n "__fish_redkit_using_subcommand verify" -l max-drop -d 'How many keys may be less than in the baseline, in each database and type' -r
+complete -c redkit -n "__fish_redkit_using_subcommand verify" -l report -d 'Write reports: json=FILE, junit=FILE, github; a list with commas' -r
+complete -c redkit -n "__fish_redkit_using_subcommand verify" -l format -d '`text` for people, or `json`: an object a line for each input' -r -f -a "text\t'For people'
+json\t'For programs'"
+complete -c redkit -n "__fish_redkit_using_subcommand verify" -l color -d 'When to use colours: auto, always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c redkit -n "__fish_redkit_using_subcommand verify" -l threads -d 'Threads that decode [default: one a processor]' -r
+complete -c redkit -n "__fish_redkit_using_subcommand verify" -l max-memory -d 'Memory to use at most, as in 512MiB or 2GB [default: three quarters of what there is]' -r
+complete -c redkit -n "__fish_redkit_using_subcommand verify" -l max-spool -d 'Room in temporary files to use at most [default: 10GiB]' -r
+complete -c redkit -n "__fish_redkit_using_subcommand verify" -l strict -d 'Warnings fail as well'
+complete -c redkit -n "__fish_redkit_using_subcommand verify" -l digest -d 'Give the digest that DEBUG DIGEST says'
+complete -c redkit -n "__fish_redkit_using_subcommand verify" -l full-digest -d 'Give the full digest, which covers expiry, groups, counters and functions as well'
+complete -c redkit -n "__fish_redkit_using_subcommand verify" -s q -l quiet -d 'Say only what is wrong'
+complete -c redkit -n "__fish_redkit_using_subcommand verify" -s v -l verbose -d 'Say more: how much was read in which time'
+complete -c redkit -n "__fish_redkit_using_subcommand verify" -l no-progress -d 'Do not show a progress bar'
+complete -c redkit -n "__fish_redkit_using_subcommand verify" -l no-mmap -d 'Read files instead of mapping them into memory'
+complete -c redkit -n "__fish_redkit_using_subcommand verify" -s h -l help -d 'Print help: short with -h, all of it with --help'
+complete -c redkit -n "__fish_redkit_using_subcommand verify" -s V -l version -d 'Print the version'
+complete -c redkit -n "__fish_redkit_using_subcommand formats" -l format -d '`text` for people, or `json`: an object a line for each input' -r -f -a "text\t'For people'
+json\t'For programs'"
+complete -c redkit -n "__fish_redkit_using_subcommand formats" -l color -d 'When to use colours: auto, always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c redkit -n "__fish_redkit_using_subcommand formats" -l threads -d 'Threads that decode [default: one a processor]' -r
+complete -c redkit -n "__fish_redkit_using_subcommand formats" -l max-memory -d 'Memory to use at most, as in 512MiB or 2GB [default: three quarters of what there is]' -r
+complete -c redkit -n "__fish_redkit_using_subcommand formats" -l max-spool -d 'Room in temporary files to use at most [default: 10GiB]' -r
+complete -c redkit -n "__fish_redkit_using_subcommand formats" -s q -l quiet -d 'Say only what is wrong'
+complete -c redkit -n "__fish_redkit_using_subcommand formats" -s v -l verbose -d 'Say more: how much was read in which time'
+complete -c redkit -n "__fish_redkit_using_subcommand formats" -l no-progress -d 'Do not show a progress bar'
+complete -c redkit -n "__fish_redkit_using_subcommand formats" -l no-mmap -d 'Read files instead of mapping them into memory'
+complete -c redkit -n "__fish_redkit_using_subcommand formats" -s h -l help -d 'Print help: short with -h, all of it with --help'
+complete -c redkit -n "__fish_redkit_using_subcommand formats" -s V -l version -d 'Print the version'
 complete -c redkit -n "__fish_redkit_using_subcommand explain" -l format -d '`text` for people, or `json`: an object a line for each input' -r -f -a "text\t'For people'
 json\t'For programs'"
 complete -c redkit -n "__fish_redkit_using_subcommand explain" -l color -d 'When to use colours: auto, always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
@@ -373,17 +520,21 @@ complete -c redkit -n "__fish_redkit_using_subcommand man" -l no-progress -d 'Do
 complete -c redkit -n "__fish_redkit_using_subcommand man" -l no-mmap -d 'Read files instead of mapping them into memory'
 complete -c redkit -n "__fish_redkit_using_subcommand man" -s h -l help -d 'Print help: short with -h, all of it with --help'
 complete -c redkit -n "__fish_redkit_using_subcommand man" -s V -l version -d 'Print the version'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json from-json replay diff get info log cut explain completions man help" -f -a "check-rdb" -d 'Check snapshots: structure, every value, checksum, who can load them'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json from-json replay diff get info log cut explain completions man help" -f -a "check-aof" -d 'Check logs: every command, what is damaged, what a server makes of it'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json from-json replay diff get info log cut explain completions man help" -f -a "dump-to-json" -d 'Write snapshots and logs as JSON: every key with its value, one object a line'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json from-json replay diff get info log cut explain completions man help" -f -a "from-json" -d 'Make a snapshot of JSON as dump-to-json writes it'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json from-json replay diff get info log cut explain completions man help" -f -a "replay" -d 'Run a log over its snapshot, as a server does when it starts, and say what comes out'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json from-json replay diff get info log cut explain completions man help" -f -a "diff" -d 'Say which keys differ between two snapshots or logs'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json from-json replay diff get info log cut explain completions man help" -f -a "get" -d 'Write one key as JSON'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json from-json replay diff get info log cut explain completions man help" -f -a "info" -d 'Show what snapshots, logs and sets of logs say of themselves, in milliseconds'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json from-json replay diff get info log cut explain completions man help" -f -a "log" -d 'List the commands of a log, with where and when each was written'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json from-json replay diff get info log cut explain completions man help" -f -a "cut" -d 'Take commands out of a log: undo a FLUSHALL, go back to 14:03'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json from-json replay diff get info log cut explain completions man help" -f -a "explain" -d 'Explain a finding: what it means, an example, what to do'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json from-json replay diff get info log cut explain completions man help" -f -a "completions" -d 'Print the completion script for a shell'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json from-json replay diff get info log cut explain completions man help" -f -a "man" -d 'Write the man pages into a directory'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json from-json replay diff get info log cut explain completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json from-json replay diff get info log cut rewrite-aof convert verify formats explain completions man help" -f -a "check-rdb" -d 'Check snapshots: structure, every value, checksum, who can load them'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json from-json replay diff get info log cut rewrite-aof convert verify formats explain completions man help" -f -a "check-aof" -d 'Check logs: every command, what is damaged, what a server makes of it'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json from-json replay diff get info log cut rewrite-aof convert verify formats explain completions man help" -f -a "dump-to-json" -d 'Write snapshots and logs as JSON: every key with its value, one object a line'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json from-json replay diff get info log cut rewrite-aof convert verify formats explain completions man help" -f -a "from-json" -d 'Make a snapshot of JSON as dump-to-json writes it'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json from-json replay diff get info log cut rewrite-aof convert verify formats explain completions man help" -f -a "replay" -d 'Run a log over its snapshot, as a server does when it starts, and say what comes out'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json from-json replay diff get info log cut rewrite-aof convert verify formats explain completions man help" -f -a "diff" -d 'Say which keys differ between two snapshots or logs'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json from-json replay diff get info log cut rewrite-aof convert verify formats explain completions man help" -f -a "get" -d 'Write one key as JSON'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json from-json replay diff get info log cut rewrite-aof convert verify formats explain completions man help" -f -a "info" -d 'Show what snapshots, logs and sets of logs say of themselves, in milliseconds'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json from-json replay diff get info log cut rewrite-aof convert verify formats explain completions man help" -f -a "log" -d 'List the commands of a log, with where and when each was written'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json from-json replay diff get info log cut rewrite-aof convert verify formats explain completions man help" -f -a "cut" -d 'Take commands out of a log: undo a FLUSHALL, go back to 14:03'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json from-json replay diff get info log cut rewrite-aof convert verify formats explain completions man help" -f -a "rewrite-aof" -d 'Replay a log and write what it comes to, as a server\'s rewrite does, without a server'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json from-json replay diff get info log cut rewrite-aof convert verify formats explain completions man help" -f -a "convert" -d 'Write a snapshot in the form that another server loads'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json from-json replay diff get info log cut rewrite-aof convert verify formats explain completions man help" -f -a "verify" -d 'Say whether backups restore: the gate behind a nightly job'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json from-json replay diff get info log cut rewrite-aof convert verify formats explain completions man help" -f -a "formats" -d 'Say which servers read and write what'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json from-json replay diff get info log cut rewrite-aof convert verify formats explain completions man help" -f -a "explain" -d 'Explain a finding: what it means, an example, what to do'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json from-json replay diff get info log cut rewrite-aof convert verify formats explain completions man help" -f -a "completions" -d 'Print the completion script for a shell'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json from-json replay diff get info log cut rewrite-aof convert verify formats explain completions man help" -f -a "man" -d 'Write the man pages into a directory'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json from-json replay diff get info log cut rewrite-aof convert verify formats explain completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

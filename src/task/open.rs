@@ -1,6 +1,6 @@
 //! Opens what a task works on.
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Hint, Result};
 use crate::io::kind::Kind;
 use crate::io::source::{Content, Map, OpenOptions, Origin, Source};
 use crate::io::spool::SpoolFile;
@@ -21,15 +21,23 @@ pub(crate) fn snapshot(input: &InputPath, run: &Run<'_>) -> Result<(Origin, Cont
     match source.kind() {
         // What is of no known kind is a snapshot with a bad magic.
         Kind::Rdb | Kind::Empty | Kind::Unknown => {}
-        kind => {
-            return Err(Error::new(ErrorKind::WrongKind {
-                found: kind.name(),
-                expected: "an RDB file",
-            }));
-        }
+        kind => return Err(wrong(kind, "an RDB file")),
     }
     run.progress.size(source.origin().content_size());
     Ok(source.into_parts())
+}
+
+/// The error about an input of a kind that the command does not read; a hint where another does.
+#[cold]
+pub(crate) fn wrong(kind: Kind, expected: &'static str) -> Error {
+    let error = Error::new(ErrorKind::WrongKind {
+        found: kind.name(),
+        expected,
+    });
+    match kind {
+        Kind::Tar => error.with_hint(Hint::UseCommand("verify")),
+        _ => error,
+    }
 }
 
 /// What can be written as JSON.
@@ -54,12 +62,7 @@ pub(crate) fn dumpable(input: &InputPath, run: &Run<'_>) -> Result<Dumpable> {
             return Ok(Dumpable::Logs(logs::of_source(input, source, run)?));
         }
         Kind::Empty => {}
-        kind => {
-            return Err(Error::new(ErrorKind::WrongKind {
-                found: kind.name(),
-                expected: "an RDB file or an AOF",
-            }));
-        }
+        kind => return Err(wrong(kind, "an RDB file or an AOF")),
     }
     run.progress.size(source.origin().content_size());
     Ok(Dumpable::Snapshot(source.into_parts().1))
@@ -121,9 +124,6 @@ pub(crate) fn spooled(stream: &mut Box<dyn std::io::Read + Send>, max_spool: u64
 pub(crate) fn is_log(kind: Kind) -> Result<()> {
     match kind {
         Kind::Aof | Kind::Rdb | Kind::Empty | Kind::Unknown => Ok(()),
-        kind => Err(Error::new(ErrorKind::WrongKind {
-            found: kind.name(),
-            expected: "an AOF",
-        })),
+        kind => Err(wrong(kind, "an AOF")),
     }
 }

@@ -259,12 +259,16 @@ fn several_backups_in_one_archive_are_several_reports() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata");
     let data = folder.path().join("data");
     fs::create_dir_all(data.join("shard-1/appendonlydir")).unwrap();
+    fs::create_dir_all(data.join("shard-1/old")).unwrap();
     fs::create_dir_all(data.join("shard-2")).unwrap();
     copy(&root.join("aof/set"), &data.join("shard-1/appendonlydir"));
     let few = root.join("rdb/redis-7.0.15/few.rdb");
     let packed = piped("gzip", &["-c"], &fs::read(&few).unwrap());
     fs::write(data.join("shard-2/night.rdb.gz"), packed).unwrap();
     fs::copy(&few, data.join("plain.rdb")).unwrap();
+    for name in ["dump.rdb", "temp-17.rdb", "old/last.rdb"] {
+        fs::copy(&few, data.join("shard-1").join(name)).unwrap();
+    }
     fs::write(data.join("notes.txt"), "not a backup").unwrap();
     let archive = folder.path().join("a.tar");
     tar(&data, "gnu", &archive);
@@ -279,8 +283,9 @@ fn several_backups_in_one_archive_are_several_reports() {
     assert_eq!(
         inputs,
         [
-            name("shard-1/appendonlydir"),
+            name("shard-1"),
             name("plain.rdb"),
+            name("shard-1/old/last.rdb"),
             name("shard-2/night.rdb.gz")
         ]
     );

@@ -152,10 +152,10 @@ fn age(age: Age) -> String {
 fn verdict(report: &VerifyReport, paint: Paint) -> String {
     let found = report.all_findings();
     let verdict = verdict_with(report.verdict(), found.errors(), found.warnings(), paint);
-    let all = report.assertions().count() as u64;
+    let all = report.assertions().count();
     let failed = report.assertions().filter(|(_, one)| one.failed.is_some());
-    match failed.count() as u64 {
-        0 => format!("{verdict}; all of {} hold", counted(all, "assertion")),
-        failed => format!("{verdict}; {failed} of {} fail", counted(all, "assertion")),
+    match failed.count() {
+        0 => format!("{verdict}; {all} of {all} assertions hold"),
+        failed => format!("{verdict}; {failed} of {all} assertions fail"),
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use crate::aof::set::path_in;
 use crate::error::{Error, Hint, Result};
 use crate::io::archive::{Unpacked, unpack};
 use crate::io::kind::Kind;
@@ -11,6 +12,7 @@ use crate::report::Severity;
 use crate::report::finding::{Finding, Findings};
 use crate::report::verify::{How, VerifyReport, finding};
 use crate::task::verify::assertions::assertion;
+use crate::task::verify::conf::Conf;
 use crate::task::verify::{Opened, VerifyOptions, file, folder, opened};
 use crate::task::{InputPath, Run};
 
@@ -146,9 +148,20 @@ fn backups(unpacked: &Unpacked, options: &VerifyOptions, run: &Run<'_>) -> Resul
         folders.extend(path.ancestors().skip(1));
     }
     let mut backups: Vec<Backup> = Vec::new();
+    let default = Conf::default();
+    let logs = &options.conf.as_ref().unwrap_or(&default).folder;
+    // The log of a data folder is part of that; so is what lies in it under another name, which no
+    // server looks at. Other folders in it are not.
     let is_in = |backups: &[Backup], path: &Path| {
+        let mut folders = backups.iter().filter_map(|backup| match backup {
+            Backup::Folder(folder) => Some(folder),
+            Backup::File(_) => None,
+        });
+        folders.any(|folder| path.starts_with(path_in(folder, logs)))
+    };
+    let lies_in = |backups: &[Backup], path: &Path| {
         let mut folders = backups.iter().filter(|b| matches!(b, Backup::Folder(_)));
-        folders.any(|backup| path.starts_with(backup.path()) && path != backup.path())
+        folders.any(|folder| path.parent() == Some(folder.path()))
     };
     // Outer folders come first.
     for path in folders {
@@ -170,7 +183,7 @@ fn backups(unpacked: &Unpacked, options: &VerifyOptions, run: &Run<'_>) -> Resul
     }
     let mut empty = None;
     for (path, size) in unpacked.files() {
-        if is_in(&backups, path) {
+        if is_in(&backups, path) || lies_in(&backups, path) {
             continue;
         }
         if size == 0 {
