@@ -156,8 +156,7 @@ impl StartReport {
             Loaded::Log(check) => check.verdict(),
             // What cannot be read is refused; else it starts without any data.
             Loaded::Nothing(_) if self.name.is_some() => Verdict::Refused,
-            Loaded::Nothing(_) if self.findings.errors() > 0 => Verdict::LoadsTruncated,
-            Loaded::Nothing(_) => Verdict::Loads,
+            Loaded::Nothing(_) => Verdict::LoadsTruncated,
         }
     }
 

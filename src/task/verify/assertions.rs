@@ -233,13 +233,13 @@ pub(super) fn nothing(
     start: Start,
     like: String,
     why: String,
-    lost: Option<Finding>,
+    lost: Finding,
     options: &VerifyOptions,
 ) -> StartReport {
     let mut judged = Judged::new("", like, Loaded::Nothing(why));
     judged.report.name = None;
     judged.report.start = start;
-    judged.report.findings.push_all(lost);
+    judged.report.findings.push(lost);
     hold(&mut judged, options);
     judged.report
 }

@@ -271,8 +271,7 @@ fn start(
     };
     let judged = match choice {
         Choice::Nothing(why) => {
-            let others = here.others(None);
-            let lost = (!others.is_empty()).then(|| starts_empty(on, like, &why, &others, is_told));
+            let lost = starts_empty(on, like, &why, &here.others(None), is_told);
             return Ok(assertions::nothing(
                 start,
                 like.to_string(),
@@ -337,10 +336,11 @@ fn starts_empty(on: bool, like: Like, why: &str, others: &[String], is_told: boo
         false => "no",
     };
     let file = others.first().cloned();
-    let others = others.join(", ");
-    let message = format!(
-        "with `appendonly {setting}` {like} starts empty, since {why}: it does not load {others}"
-    );
+    let others = match others {
+        [] => "and nothing else lies there".to_owned(),
+        others => format!("it does not load {}", others.join(", ")),
+    };
+    let message = format!("with `appendonly {setting}` {like} starts empty, since {why}: {others}");
     let hint = match is_told {
         false => "`--conf redis.conf` says how the server is started; then only that counts",
         true => "start it on a copy with the other setting, and switch with CONFIG SET appendonly",
