@@ -57,7 +57,10 @@ const DOORS: &[(&str, &[&str])] = &[
     ("regex", &["record/filter.rs"]),
     ("rustix", &["io/"]),
     ("ruzstd", &["io/decompress.rs"]),
-    ("serde_json", &["report/json_report.rs"]),
+    (
+        "serde_json",
+        &["report/json_report.rs", "report/json_report/"],
+    ),
     ("sha1", &["keyspace/digest.rs", "replay/script/"]),
     ("signal_hook", &["io/source.rs"]),
     ("simdutf8", &["report/json/"]),

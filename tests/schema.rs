@@ -91,6 +91,34 @@ fn reports_of_replays_are_as_published() {
 }
 
 #[test]
+fn reports_of_gates_are_as_published() {
+    let schema = schema();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata");
+    let mut inputs = vec![root.join("none.rdb"), root.join("aof/set"), root.clone()];
+    find(&root, &mut inputs);
+    let output = Command::new(env!("CARGO_BIN_EXE_redkit"))
+        .args(["verify", "--format", "json", "--full-digest", "--digest"])
+        .args(["--min-keys", "3", "--max-age", "10w", "--now", "1795849335"])
+        .args(["--target", "redis-7.0,valkey-9.1", "--require-key", "*"])
+        .args(&inputs)
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let mut codes = Vec::new();
+    for line in text.lines() {
+        let report: Value = serde_json::from_str(line).unwrap();
+        if let Err(why) = check(&report, &schema, &schema) {
+            panic!("{why}\n{report:#}");
+        }
+        codes.push(report["exit"].as_i64().unwrap());
+    }
+    assert!(codes.len() >= inputs.len());
+    for code in [0, 1, 3, 4, 5] {
+        assert!(codes.contains(&code), "no report with exit {code}");
+    }
+}
+
+#[test]
 fn reports_of_cuts_are_as_published() {
     let schema = schema();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/aof");

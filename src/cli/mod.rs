@@ -26,6 +26,7 @@ mod replay;
 mod rewrite_aof;
 mod stats;
 mod values;
+mod verify;
 mod words;
 mod writing;
 mod wrong_command;
@@ -164,6 +165,7 @@ enum Command {
     Cut(cut::Cut),
     RewriteAof(Box<rewrite_aof::RewriteAof>),
     Convert(Box<convert::Convert>),
+    Verify(Box<verify::Verify>),
     Formats(formats::Formats),
     Explain(explain::Explain),
     Completions(completions::Completions),
@@ -211,6 +213,7 @@ fn parse_and_run(args: &[OsString]) -> Exit {
         Command::Cut(command) => command.run(&common, &words),
         Command::RewriteAof(command) => command.run(&common, &words),
         Command::Convert(command) => command.run(&common, &words),
+        Command::Verify(command) => command.run(&common, &words),
         Command::Formats(command) => command.run(&words),
         Command::Explain(command) => command.run(&words),
         Command::Completions(command) => command.run(&words),
@@ -286,6 +289,7 @@ Examples:
   redkit diff old.rdb appendonlydir       Which keys differ?
   redkit log --cmd FLUSHALL appendonlydir Who emptied it, and when?
   redkit rewrite-aof appendonlydir -o new A log as small as a server would write it
+  redkit verify --max-age 26h backup.tar  Does last night's backup restore?
   redkit explain rdb-checksum             What a finding means
 
 Exit status:

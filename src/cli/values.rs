@@ -46,6 +46,48 @@ pub(super) fn comparison(text: &str) -> std::result::Result<Comparison, String> 
     Comparison::parse(text).map_err(|error| error.to_string())
 }
 
+/// A stretch of time in ms: numbers with units, as in 26h or 1d12h.
+pub(super) fn duration(text: &str) -> std::result::Result<i64, String> {
+    let wrong = || "expected a time like 26h, 90min, 7d or 1d12h".to_owned();
+    let mut rest = text;
+    let mut sum: i64 = 0;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
+        let (number, behind) = rest.split_at(digits);
+        let unit = behind
+            .find(|c: char| c.is_ascii_digit())
+            .unwrap_or(behind.len());
+        let (unit, behind) = behind.split_at(unit);
+        let ms = match unit {
+            "s" => 1000,
+            "m" | "min" => 60_000,
+            "h" => 3_600_000,
+            "d" => 86_400_000,
+            "w" => 604_800_000,
+            _ => return Err(wrong()),
+        };
+        let number: i64 = number.parse().map_err(|_| wrong())?;
+        let part = number.checked_mul(ms);
+        sum = part
+            .and_then(|part| sum.checked_add(part))
+            .ok_or_else(wrong)?;
+        rest = behind;
+    }
+    match text.is_empty() {
+        true => Err(wrong()),
+        false => Ok(sum),
+    }
+}
+
+/// A share, with or without its sign: 20%, 2.5.
+pub(super) fn percent(text: &str) -> std::result::Result<f64, String> {
+    let digits = text.strip_suffix('%').unwrap_or(text);
+    let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    let share: Option<f64> = digits.parse().ok().filter(|_| plain);
+    let share = share.filter(|share| *share <= 100.0);
+    share.ok_or_else(|| "expected a share from 0% to 100%".to_owned())
+}
+
 /// RFC 3339, or a number: seconds, or from [`FIRST_MS`] on milliseconds.
 pub(super) fn moment(text: &str) -> std::result::Result<i64, String> {
     if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {

@@ -42,7 +42,7 @@ pub(super) struct WriteArgs {
         value_delimiter = ',',
         hide_possible_values = true
     )]
-    on_unsupported: Vec<Drop>,
+    on_unsupported: Vec<Unheld>,
 
     /// Write what can be read of a damaged input
     #[arg(long)]
@@ -51,10 +51,13 @@ pub(super) struct WriteArgs {
 
 /// What may be left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Drop {
-    DropFieldTtl,
-    DropMeta,
-    DropKey,
+enum Unheld {
+    #[value(name = "drop-field-ttl")]
+    FieldTtl,
+    #[value(name = "drop-meta")]
+    Meta,
+    #[value(name = "drop-key")]
+    Key,
 }
 
 /// The names of layouts.
@@ -90,9 +93,9 @@ impl WriteArgs {
             format,
             layout,
             allowed: Allowed {
-                drop_field_ttl: drops(Drop::DropFieldTtl),
-                drop_meta: drops(Drop::DropMeta),
-                drop_key: drops(Drop::DropKey),
+                drop_field_ttl: drops(Unheld::FieldTtl),
+                drop_meta: drops(Unheld::Meta),
+                drop_key: drops(Unheld::Key),
             },
             filter: filter.options(now),
             existing: match self.force {

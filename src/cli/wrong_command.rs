@@ -35,6 +35,10 @@ pub(super) fn advice(error: &clap::Error) -> Option<String> {
             logs(&format!("{missing}, which is {}", kind.name()), &name)
         }
         Ok(Kind::Empty | Kind::Unknown) | Err(_) => commands(&missing, &name),
+        Ok(Kind::Tar) => format!(
+            "{missing}, which is a tar archive\n  \
+             hint: `redkit verify {name}` says whether the backup in it restores"
+        ),
         Ok(kind) => format!(
             "{missing}, which is {}: no command reads one yet",
             kind.name()

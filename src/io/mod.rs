@@ -1,5 +1,6 @@
 //! Where bytes come from and go to; work done in order by threads.
 
+pub mod archive;
 pub mod attributes;
 pub mod copy;
 pub mod decompress;

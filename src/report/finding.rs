@@ -156,6 +156,11 @@ impl Findings {
         }
     }
 
+    /// Puts more into those listed.
+    pub(crate) fn name(&mut self, each: impl FnMut(&mut Finding)) {
+        self.list.iter_mut().for_each(each);
+    }
+
     /// Puts those listed into the order of the file.
     pub fn sort(&mut self) {
         self.list.sort_by_key(|finding| finding.start);

@@ -47,6 +47,16 @@ pub fn markdown() -> String {
 /// Every explanation, sorted by code.
 pub const DOCS: &[FindingDoc] = &[
     FindingDoc {
+        code: "age-from-mtime",
+        title: "the age is only that of the file",
+        meaning: "`verify --max-age` found nothing in the file that tells when it was written: no AUX \
+                  field `ctime` in a snapshot, no `#TS:` in a log. The file's time of modification was \
+                  taken, which a copy may have changed.",
+        example: "A log of Redis 6.2, which writes no annotations.",
+        remedy: "Copy backups with their times (`cp -p`, `rsync -t`, tar), and let the server write \
+                 annotations: `aof-timestamp-enabled yes`, from Redis 7.0 on.",
+    },
+    FindingDoc {
         code: "aof-arity",
         title: "a command with a wrong number of arguments",
         meaning: "The command is known, but not with so many arguments. Valkey refuses the log. \
@@ -289,6 +299,26 @@ pub const DOCS: &[FindingDoc] = &[
         remedy: "Take the result for what it is, without these keys; or load the log into a server that has the module.",
     },
     FindingDoc {
+        code: "archive-damaged",
+        title: "a tar archive is damaged or cut short",
+        meaning: "A header of the archive is not what it should be, or the archive ends before its end \
+                  mark. Members before that place are whole and were judged; what came behind it is \
+                  not known.",
+        example: "An archive whose upload was broken off half way.",
+        remedy: "Copy it again from where it was made, or make it again: `tar -tf` must end with 0 \
+                 before an archive is a backup.",
+    },
+    FindingDoc {
+        code: "archive-left-out",
+        title: "a member of an archive was left out",
+        meaning: "Only regular files are taken out of an archive, and only below the folder that is \
+                  made for them. A member whose name leads elsewhere, a link, a device or a sparse file \
+                  is not written.",
+        example: "A data folder in which `dump.rdb` is a symbolic link to another disk: the archive has \
+                  the link and not the data.",
+        remedy: "Make the archive of the files themselves (`tar -h` follows links).",
+    },
+    FindingDoc {
         code: "array-order",
         title: "indexes of an array do not ascend",
         meaning: "The indexes of a sparse array (Redis 8.8) do not ascend. Servers write them in order; \
@@ -357,6 +387,15 @@ pub const DOCS: &[FindingDoc] = &[
         example: "A listpack whose end mark ff stands four bytes before its end.",
         remedy: "An end mark in the wrong place usually hides entries. Take another copy of the file; \
                  `dump-to-json --keep-going` writes every other key.",
+    },
+    FindingDoc {
+        code: "compressed-damaged",
+        title: "the compressed data is damaged or cut short",
+        meaning: "The file is compressed as a whole, and what it is compressed with finds it damaged or \
+                  ending too early. Nothing of it counts as a backup.",
+        example: "A `dump.rdb.gz` of which the last megabyte is missing.",
+        remedy: "Copy it again, or make it again. `gzip -t`, `zstd -t`, `xz -t` and `lz4 -t` find the \
+                 same.",
     },
     FindingDoc {
         code: "hash-field-expiry",
@@ -619,6 +658,18 @@ pub const DOCS: &[FindingDoc] = &[
         remedy: "The header is damaged: take another copy of the file.",
     },
     FindingDoc {
+        code: "server-starts-empty",
+        title: "a server would start without the data",
+        meaning: "A server that is started on this folder finds nothing to load where it looks, and \
+                  starts empty, without a word; what lies there it does not look at. With `appendonly \
+                  yes` only the log counts, and from 7.0 on only what the manifest names; with \
+                  `appendonly no` only the snapshot.",
+        example: "A backup of `dump.rdb` alone, restored on a server with `appendonly yes`.",
+        remedy: "Start with the setting that loads what is there, and switch it over while the server \
+                 runs: `CONFIG SET appendonly yes` writes a new log from what is in memory. Give `verify` \
+                 the server's `--conf`, so that only the start that happens is judged.",
+    },
+    FindingDoc {
         code: "slot-import",
         title: "a slot migration with a bad name",
         meaning: "The record of a slot migration under way (Valkey 9) names its job with other than 40 \
@@ -792,6 +843,7 @@ mod tests {
         let mut codes = Problem::CODES.to_vec();
         codes.extend(ManifestProblem::CODES);
         codes.extend(SetProblem::CODES);
+        codes.extend(crate::report::verify::CODES);
         codes.sort_unstable();
         codes.dedup();
         let explained: Vec<_> = DOCS.iter().map(|doc| doc.code).collect();

@@ -10,6 +10,7 @@ mod formats;
 pub mod removed;
 mod replay;
 mod stats;
+mod verify;
 mod written;
 
 use std::fmt::{self, Write};
@@ -30,6 +31,7 @@ pub use diff::difference;
 pub use formats::server_format;
 pub use replay::replay;
 pub use stats::stats;
+pub use verify::{baseline, verify};
 pub use written::written;
 
 /// The name and version of the schema; it changes when a field changes its meaning.

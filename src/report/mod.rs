@@ -9,14 +9,17 @@ pub mod finding;
 pub mod findings_doc;
 pub mod fix;
 pub mod formats;
+pub mod github;
 pub mod html;
 pub mod info;
 pub mod json;
 pub mod json_report;
+pub mod junit;
 pub mod log_info;
 pub mod replay;
 pub mod stats;
 pub mod text;
+pub mod verify;
 pub mod written;
 
 pub use check::CheckReport;

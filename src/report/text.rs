@@ -8,6 +8,7 @@ mod formats;
 mod log_info;
 mod replay;
 mod stats;
+mod verify;
 mod written;
 
 use std::fmt::Write;
@@ -32,6 +33,7 @@ pub use log_info::log_info;
 pub use replay::{digests_at, replay};
 pub use stats::stats;
 pub(in crate::report) use stats::{name as key_name, size_words, ttl_words};
+pub use verify::verify;
 pub use written::written;
 
 /// Whether text is coloured.
@@ -521,8 +523,29 @@ fn offset(n: u64) -> String {
     format!("{n} ({n:#x})")
 }
 
-fn moment(ms: i64) -> String {
+/// A Unix time in ms.
+pub fn moment(ms: i64) -> String {
     time::rfc3339(ms).unwrap_or_else(|| format!("{ms} ms since 1970"))
+}
+
+/// A stretch of time in ms: its two largest units.
+pub fn span(ms: i64) -> String {
+    let seconds = ms / 1000;
+    let units = [("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)];
+    let parts = units.iter().scan(seconds, |rest, (name, unit)| {
+        let (n, left) = (*rest / unit, *rest % unit);
+        *rest = left;
+        Some((n, *name))
+    });
+    let from_first = parts.skip_while(|(n, _)| *n == 0).take(2);
+    let shown: Vec<String> = from_first
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, name)| format!("{n} {name}"))
+        .collect();
+    match shown.is_empty() {
+        true => "0 s".to_owned(),
+        false => shown.join(" "),
+    }
 }
 
 #[cfg(test)]

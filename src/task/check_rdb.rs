@@ -8,7 +8,7 @@ mod worker;
 use crate::bytes::Problem;
 use crate::error::{Error, Hint, Place, Result, What};
 use crate::io::ordered::{Piece, Pieces, Wanted, ordered};
-use crate::io::source::Map;
+use crate::io::source::{Content, Map, Origin};
 use crate::rdb::batch::Batches;
 use crate::rdb::parser::{State, opcode};
 use crate::rdb::segments::{INHERITED, SEGMENT, Segments, Work};
@@ -43,8 +43,18 @@ pub struct CheckOptions {
 /// Input that cannot be read or is no snapshot. Damage is a finding.
 pub fn check_rdb(input: &InputPath, options: &CheckOptions, run: &Run<'_>) -> Result<CheckReport> {
     let (origin, mut content) = open::snapshot(input, run)?;
+    of_content(&origin, &mut content, options, run)
+}
+
+/// The same of what is open.
+pub(crate) fn of_content(
+    origin: &Origin,
+    content: &mut Content,
+    options: &CheckOptions,
+    run: &Run<'_>,
+) -> Result<CheckReport> {
     let batches =
-        Batches::of_content(&mut content, run.max_spool).noting(Tally::new(options.duplicates));
+        Batches::of_content(content, run.max_spool).noting(Tally::new(options.duplicates));
     let mut report = check_batches(origin.name(), batches, *options, run, SEGMENT)?;
     report.compressed = origin.codec().map(|codec| codec.name());
     if let (Some(size), None) = (origin.content_size(), report.compressed) {

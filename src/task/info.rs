@@ -3,7 +3,7 @@
 use std::time::UNIX_EPOCH;
 
 use crate::bytes::Step;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::io::decompress;
 use crate::io::kind::Kind;
 use crate::io::source::{Content, Origin};
@@ -53,10 +53,7 @@ pub fn info(input: &InputPath, run: &Run<'_>) -> Result<Info> {
         return log_info::of_set(input, run).map(Info::Log);
     }
     if !matches!(kind, Kind::Rdb | Kind::Empty | Kind::Aof) {
-        return Err(Error::new(ErrorKind::WrongKind {
-            found: kind.name(),
-            expected: "an RDB file or an AOF",
-        }));
+        return Err(open::wrong(kind, "an RDB file or an AOF"));
     }
     let (origin, content) = source.into_parts();
     if kind == Kind::Aof {

@@ -84,6 +84,16 @@ impl LogFile {
     }
 }
 
+/// The set of this manifest.
+///
+/// # Errors
+/// It or its folder cannot be read.
+pub(crate) fn of_manifest(manifest: &Path) -> Result<LogSet> {
+    Listing::of_manifest(manifest)
+        .map(LogSet::of)
+        .map_err(unlisted)
+}
+
 impl LogSet {
     fn of(listing: Listing) -> LogSet {
         let bytes = listing.manifest.as_ref().map(|(_, bytes)| bytes.as_slice());

@@ -23,6 +23,7 @@ pub mod place;
 pub mod replay;
 pub mod rewrite;
 pub mod stats;
+pub mod verify;
 pub mod writing;
 
 use std::path::PathBuf;

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Hint, Result};
 use crate::io::kind::Kind;
 use crate::io::source::{Content, Map, OpenOptions, Origin, Source};
 use crate::io::spool::SpoolFile;
@@ -23,15 +23,23 @@ pub(crate) fn snapshot(input: &InputPath, run: &Run<'_>) -> Result<(Origin, Cont
     match source.kind() {
         // What is of no known kind is a snapshot with a bad magic.
         Kind::Rdb | Kind::Empty | Kind::Unknown => {}
-        kind => {
-            return Err(Error::new(ErrorKind::WrongKind {
-                found: kind.name(),
-                expected: "an RDB file",
-            }));
-        }
+        kind => return Err(wrong(kind, "an RDB file")),
     }
     run.progress.size(source.origin().content_size());
     Ok(source.into_parts())
+}
+
+/// The error about an input of a kind that the command does not read; a hint where another does.
+#[cold]
+pub(crate) fn wrong(kind: Kind, expected: &'static str) -> Error {
+    let error = Error::new(ErrorKind::WrongKind {
+        found: kind.name(),
+        expected,
+    });
+    match kind {
+        Kind::Tar => error.with_hint(Hint::UseCommand("verify")),
+        _ => error,
+    }
 }
 
 /// What can be written as JSON.
@@ -59,12 +67,7 @@ fn dumpable_of(input: &InputPath, source: Source, run: &Run<'_>) -> Result<Dumpa
             return Ok(Dumpable::Logs(logs::of_source(input, source, run)?));
         }
         Kind::Empty => {}
-        kind => {
-            return Err(Error::new(ErrorKind::WrongKind {
-                found: kind.name(),
-                expected: "an RDB file or an AOF",
-            }));
-        }
+        kind => return Err(wrong(kind, "an RDB file or an AOF")),
     }
     run.progress.size(source.origin().content_size());
     Ok(Dumpable::Snapshot(source.into_parts().1))
@@ -88,20 +91,20 @@ pub(crate) fn countable(input: &InputPath, run: &Run<'_>) -> Result<Dumpable> {
     };
     let mut near = Vec::new();
     std::io::Read::by_ref(&mut stream)
-        .take(NEAR as u64)
+        .take(BASE_SEEN as u64)
         .read_to_end(&mut near)?;
     let is_base = is_base(&near);
     let mut stream: Box<dyn Read + Send> = Box::new(std::io::Cursor::new(near).chain(stream));
     if is_base {
         let map = spooled(&mut stream, run.max_spool)?;
-        return Ok(Dumpable::Logs(Logs::One(LogFile { origin, map })));
+        return Ok(Dumpable::Logs(Logs::One(LogFile {
+            origin,
+            map: map.into(),
+        })));
     }
     run.progress.size(origin.content_size());
     Ok(Dumpable::Snapshot(Content::Stream(stream)))
 }
-
-/// Bytes in which AUX fields are looked for.
-const NEAR: usize = 4096;
 
 /// True for a mapped snapshot whose AUX fields say that it is the base of a log: commands may follow.
 /// A stream is taken for a snapshot, since that can be read as it comes.
@@ -112,9 +115,12 @@ fn has_log_behind(source: &Source) -> bool {
     }
 }
 
-/// True for a snapshot whose AUX fields say that it is the base of a log; its start will do.
-pub(crate) fn is_base(start: &[u8]) -> bool {
-    let near = start.get(..start.len().min(NEAR)).unwrap_or_default();
+/// Bytes among which the AUX fields are that tell.
+pub(crate) const BASE_SEEN: usize = 4096;
+
+/// True for a snapshot whose AUX fields say that it is the base of a log.
+pub(crate) fn is_base(data: &[u8]) -> bool {
+    let near = data.get(..data.len().min(BASE_SEEN)).unwrap_or_default();
     let mut parser = crate::rdb::parser::RdbParser::new();
     let mut rest = near;
     while let Ok(crate::bytes::Step::Parsed { consumed, item }) = parser.parse(rest, false) {
@@ -156,9 +162,6 @@ pub(crate) fn spooled(stream: &mut Box<dyn std::io::Read + Send>, max_spool: u64
 pub(crate) fn is_log(kind: Kind) -> Result<()> {
     match kind {
         Kind::Aof | Kind::Rdb | Kind::Empty | Kind::Unknown => Ok(()),
-        kind => Err(Error::new(ErrorKind::WrongKind {
-            found: kind.name(),
-            expected: "an AOF",
-        })),
+        kind => Err(wrong(kind, "an AOF")),
     }
 }

@@ -216,6 +216,26 @@ pub(crate) fn of_files(
     Ok(Replayed { report, keyspace })
 }
 
+/// The keyspace of a snapshot alone, that is all at hand, as this server has it; `highest_db` is the
+/// highest database in it. What is damaged ends it.
+///
+/// # Errors
+/// A limit on memory.
+pub(crate) fn of_snapshot(
+    data: &[u8],
+    like: Like,
+    now: Option<i64>,
+    highest_db: u32,
+    run: &Run<'_>,
+) -> Result<(Keyspace, Option<Finding>)> {
+    let mut rules = Rules::new(like, now);
+    rules.databases = DATABASES.max(highest_db.saturating_add(1));
+    let shards = if run.threads > 1 { run.threads * 4 } else { 1 };
+    let mut keyspace = Keyspace::new(rules, shards);
+    let damage = load(&mut keyspace, data, None, run, |at| run.progress.at(at))?;
+    Ok((keyspace, damage))
+}
+
 /// The keyspace as the bytes of a snapshot, in a temporary file.
 ///
 /// # Errors
