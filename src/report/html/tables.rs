@@ -7,13 +7,15 @@ use crate::report::html::{escaped, share, size};
 use crate::report::stats::{KeyFacts, LogStats, Stats, Sum};
 use crate::report::text::{counted, grouped, key_name, shown};
 
-/// Rows of a table.
+/// Rows of a table of what keys come to, and of one of keys.
 const ROWS: usize = 30;
+const KEYS: usize = 1000;
 
 /// A cell of a table: a name, a number, or a word.
 enum Cell {
     Key(String),
     Number(u64),
+    /// Stands where numbers do.
     Share(String),
     Word(String),
 }
@@ -147,38 +149,31 @@ fn prefixes(stats: &Stats, depth: usize, out: &mut String) {
 
 fn keys(title: &str, list: &[KeyFacts], out: &mut String) {
     let has_freq = list.iter().any(|key| key.freq.is_some());
-    let mut header = vec![
-        "key",
-        "db",
-        "type",
-        "encoding",
-        "expires",
-        "elements",
-        "bytes",
-        "bytes of value",
-    ];
+    let has_expiry = list.iter().any(|key| key.expires_at.is_some());
+    let columns = ["key", "db", "type", "encoding", "elements", "bytes"];
+    let mut header = columns.to_vec();
+    header.push("bytes of value");
+    header.extend(has_expiry.then_some("expires"));
     header.extend(has_freq.then_some("LFU counter"));
-    let mut rows = Vec::new();
-    for key in list.iter().take(ROWS) {
-        let expires = key
-            .expires_at
-            .map(|at| time::rfc3339(at).unwrap_or_else(|| at.to_string()));
+    let row = |key: &KeyFacts| {
         let mut row = vec![
             Cell::Key(key_name(&key.key, key.key_len)),
-            Cell::Number(u64::from(key.db)),
+            Cell::Word(key.db.to_string()),
             Cell::Word(key.data_type.name().to_owned()),
             Cell::Word(key.encoding.to_owned()),
-            Cell::Word(expires.unwrap_or_default()),
             Cell::Number(key.elements),
             Cell::Number(key.bytes),
             Cell::Number(key.value_bytes),
         ];
-        row.extend(has_freq.then(|| match key.freq {
-            Some(freq) => Cell::Number(u64::from(freq)),
-            None => Cell::Word(String::new()),
-        }));
-        rows.push(row);
-    }
+        let expires = key
+            .expires_at
+            .map(|at| time::rfc3339(at).unwrap_or_else(|| at.to_string()));
+        row.extend(has_expiry.then(|| Cell::Word(expires.unwrap_or_default())));
+        let freq = key.freq.map(|freq| freq.to_string());
+        row.extend(has_freq.then(|| Cell::Share(freq.unwrap_or_default())));
+        row
+    };
+    let rows = list.iter().take(KEYS).map(row).collect();
     table(title, &header, rows, out);
 }
 
@@ -220,10 +215,10 @@ pub(super) fn of_log(log: &LogStats, out: &mut String) {
     }
     table("Commands", &["command", "count", "bytes"], rows, out);
     let mut rows = Vec::new();
-    for busy in log.busiest.iter().take(ROWS) {
+    for busy in log.busiest.iter().take(KEYS) {
         rows.push(vec![
             Cell::Key(key_name(&busy.key, busy.key_len)),
-            Cell::Number(u64::from(busy.db)),
+            Cell::Word(busy.db.to_string()),
             Cell::Number(busy.commands),
             Cell::Number(busy.at_most),
             Cell::Number(busy.bytes),

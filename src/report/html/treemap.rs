@@ -156,10 +156,11 @@ fn squarified(weights: &[f64], into: Rect) -> Vec<Rect> {
             }));
             continue;
         }
-        let thick = area / side;
+        // What is too small for its numbers does not get out of its place.
+        let thick = (area / side).min(left.w.max(left.h));
         let mut along = 0.0;
         for part in row {
-            let long = if thick > 0.0 { part / thick } else { 0.0 };
+            let long = if area > 0.0 { side * part / area } else { 0.0 };
             rects.push(match left.w >= left.h {
                 true => Rect {
                     x: left.x,
