@@ -56,6 +56,7 @@ Register-ArgumentCompleter -Native -CommandName 'redkit' -ScriptBlock {
             break
         }
         'redkit;check-rdb' {
+            [CompletionResult]::new('--conf', '--conf', [CompletionResultType]::ParameterName, 'The configuration of the server whose data folder, or an archive of it, is read')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, '`text` for people, or `json`: an object a line for each input')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours: auto, always, never')
             [CompletionResult]::new('--threads', '--threads', [CompletionResultType]::ParameterName, 'Threads that decode [default: one a processor]')
@@ -89,6 +90,7 @@ Register-ArgumentCompleter -Native -CommandName 'redkit' -ScriptBlock {
             [CompletionResult]::new('--max-lost-commands', '--max-lost-commands', [CompletionResultType]::ParameterName, 'Write nothing if more than N commands would be removed')
             [CompletionResult]::new('--truncate-to-time', '--truncate-to-time', [CompletionResultType]::ParameterName, 'Remove everything from the first annotation of a time later than TIME on')
             [CompletionResult]::new('--assume-db', '--assume-db', [CompletionResultType]::ParameterName, 'Select database N behind damage that could hide a SELECT')
+            [CompletionResult]::new('--conf', '--conf', [CompletionResultType]::ParameterName, 'The configuration of the server whose data folder, or an archive of it, is read')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, '`text` for people, or `json`: an object a line for each input')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours: auto, always, never')
             [CompletionResult]::new('--threads', '--threads', [CompletionResultType]::ParameterName, 'Threads that decode [default: one a processor]')
@@ -194,6 +196,7 @@ Register-ArgumentCompleter -Native -CommandName 'redkit' -ScriptBlock {
             [CompletionResult]::new('--digest-at', '--digest-at', [CompletionResultType]::ParameterName, 'Print the server''s digest of the state behind each of these offsets, a line each, and no report')
             [CompletionResult]::new('--get', '--get', [CompletionResultType]::ParameterName, 'Write this key as JSON, as dump-to-json does, instead of the report; \xHH is any byte')
             [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database of --get')
+            [CompletionResult]::new('--conf', '--conf', [CompletionResultType]::ParameterName, 'The configuration of the server whose data folder, or an archive of it, is read')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, '`text` for people, or `json`: an object a line for each input')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours: auto, always, never')
             [CompletionResult]::new('--threads', '--threads', [CompletionResultType]::ParameterName, 'Threads that decode [default: one a processor]')
@@ -278,6 +281,7 @@ Register-ArgumentCompleter -Native -CommandName 'redkit' -ScriptBlock {
             break
         }
         'redkit;info' {
+            [CompletionResult]::new('--conf', '--conf', [CompletionResultType]::ParameterName, 'The configuration of the server whose data folder, or an archive of it, is read')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, '`text` for people, or `json`: an object a line for each input')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours: auto, always, never')
             [CompletionResult]::new('--threads', '--threads', [CompletionResultType]::ParameterName, 'Threads that decode [default: one a processor]')

@@ -161,7 +161,7 @@ _redkit() {
             return 0
             ;;
         redkit__subcmd__check__subcmd__aof)
-            opts="-n -y -o -q -v -h -V --like --allow-command --strict --fix --strategy --dry-run --yes --output --force --quarantine --discard-removed --max-loss --max-lost-commands --truncate-to-time --drop-unknown --keep-uncertain --assume-db --format --quiet --verbose --color --threads --no-progress --no-mmap --max-memory --max-spool --help --version"
+            opts="-n -y -o -q -v -h -V --like --allow-command --strict --fix --strategy --dry-run --yes --output --force --quarantine --discard-removed --max-loss --max-lost-commands --truncate-to-time --drop-unknown --keep-uncertain --assume-db --conf --format --quiet --verbose --color --threads --no-progress --no-mmap --max-memory --max-spool --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -207,6 +207,10 @@ _redkit() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --conf)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
@@ -235,12 +239,16 @@ _redkit() {
             return 0
             ;;
         redkit__subcmd__check__subcmd__rdb)
-            opts="-q -v -h -V --duplicates --first --ignore-checksum --strict --format --fix --quiet --verbose --color --threads --no-progress --no-mmap --max-memory --max-spool --help --version"
+            opts="-q -v -h -V --duplicates --first --ignore-checksum --strict --conf --format --fix --quiet --verbose --color --threads --no-progress --no-mmap --max-memory --max-spool --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --conf)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
@@ -1125,12 +1133,16 @@ _redkit() {
             return 0
             ;;
         redkit__subcmd__info)
-            opts="-q -v -h -V --format --quiet --verbose --color --threads --no-progress --no-mmap --max-memory --max-spool --help --version"
+            opts="-q -v -h -V --conf --format --quiet --verbose --color --threads --no-progress --no-mmap --max-memory --max-spool --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --conf)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
@@ -1267,7 +1279,7 @@ _redkit() {
             return 0
             ;;
         redkit__subcmd__replay)
-            opts="-q -v -h -V --like --now --drop-expired --allow-command --errors --to-offset --to-command --to-time --digest --full-digest --expect-digest --digest-at --get --db --format --quiet --verbose --color --threads --no-progress --no-mmap --max-memory --max-spool --help --version"
+            opts="-q -v -h -V --like --now --drop-expired --allow-command --errors --to-offset --to-command --to-time --digest --full-digest --expect-digest --digest-at --get --db --conf --format --quiet --verbose --color --threads --no-progress --no-mmap --max-memory --max-spool --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1314,6 +1326,10 @@ _redkit() {
                     return 0
                     ;;
                 --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --conf)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

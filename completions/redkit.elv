@@ -52,6 +52,7 @@ set edit:completion:arg-completer[redkit] = {|@words|
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'redkit;check-rdb'= {
+            cand --conf 'The configuration of the server whose data folder, or an archive of it, is read'
             cand --format '`text` for people, or `json`: an object a line for each input'
             cand --color 'When to use colours: auto, always, never'
             cand --threads 'Threads that decode [default: one a processor]'
@@ -84,6 +85,7 @@ set edit:completion:arg-completer[redkit] = {|@words|
             cand --max-lost-commands 'Write nothing if more than N commands would be removed'
             cand --truncate-to-time 'Remove everything from the first annotation of a time later than TIME on'
             cand --assume-db 'Select database N behind damage that could hide a SELECT'
+            cand --conf 'The configuration of the server whose data folder, or an archive of it, is read'
             cand --format '`text` for people, or `json`: an object a line for each input'
             cand --color 'When to use colours: auto, always, never'
             cand --threads 'Threads that decode [default: one a processor]'
@@ -186,6 +188,7 @@ set edit:completion:arg-completer[redkit] = {|@words|
             cand --digest-at 'Print the server''s digest of the state behind each of these offsets, a line each, and no report'
             cand --get 'Write this key as JSON, as dump-to-json does, instead of the report; \xHH is any byte'
             cand --db 'The database of --get'
+            cand --conf 'The configuration of the server whose data folder, or an archive of it, is read'
             cand --format '`text` for people, or `json`: an object a line for each input'
             cand --color 'When to use colours: auto, always, never'
             cand --threads 'Threads that decode [default: one a processor]'
@@ -267,6 +270,7 @@ set edit:completion:arg-completer[redkit] = {|@words|
             cand --version 'Print the version'
         }
         &'redkit;info'= {
+            cand --conf 'The configuration of the server whose data folder, or an archive of it, is read'
             cand --format '`text` for people, or `json`: an object a line for each input'
             cand --color 'When to use colours: auto, always, never'
             cand --threads 'Threads that decode [default: one a processor]'

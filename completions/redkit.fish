@@ -54,6 +54,7 @@ complete -c redkit -n "__fish_redkit_needs_command" -f -a "explain" -d 'Explain 
 complete -c redkit -n "__fish_redkit_needs_command" -f -a "completions" -d 'Print the completion script for a shell'
 complete -c redkit -n "__fish_redkit_needs_command" -f -a "man" -d 'Write the man pages into a directory'
 complete -c redkit -n "__fish_redkit_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c redkit -n "__fish_redkit_using_subcommand check-rdb" -l conf -d 'The configuration of the server whose data folder, or an archive of it, is read' -r -F
 complete -c redkit -n "__fish_redkit_using_subcommand check-rdb" -l format -d '`text` for people, or `json`: an object a line for each input' -r -f -a "text\t'For people'
 json\t'For programs'"
 complete -c redkit -n "__fish_redkit_using_subcommand check-rdb" -l color -d 'When to use colours: auto, always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
@@ -82,6 +83,7 @@ complete -c redkit -n "__fish_redkit_using_subcommand check-aof" -l max-loss -d 
 complete -c redkit -n "__fish_redkit_using_subcommand check-aof" -l max-lost-commands -d 'Write nothing if more than N commands would be removed' -r
 complete -c redkit -n "__fish_redkit_using_subcommand check-aof" -l truncate-to-time -d 'Remove everything from the first annotation of a time later than TIME on' -r
 complete -c redkit -n "__fish_redkit_using_subcommand check-aof" -l assume-db -d 'Select database N behind damage that could hide a SELECT' -r
+complete -c redkit -n "__fish_redkit_using_subcommand check-aof" -l conf -d 'The configuration of the server whose data folder, or an archive of it, is read' -r -F
 complete -c redkit -n "__fish_redkit_using_subcommand check-aof" -l format -d '`text` for people, or `json`: an object a line for each input' -r -f -a "text\t'For people'
 json\t'For programs'"
 complete -c redkit -n "__fish_redkit_using_subcommand check-aof" -l color -d 'When to use colours: auto, always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
@@ -190,6 +192,7 @@ complete -c redkit -n "__fish_redkit_using_subcommand replay" -l expect-digest -
 complete -c redkit -n "__fish_redkit_using_subcommand replay" -l digest-at -d 'Print the server\'s digest of the state behind each of these offsets, a line each, and no report' -r
 complete -c redkit -n "__fish_redkit_using_subcommand replay" -l get -d 'Write this key as JSON, as dump-to-json does, instead of the report; \\xHH is any byte' -r
 complete -c redkit -n "__fish_redkit_using_subcommand replay" -l db -d 'The database of --get' -r
+complete -c redkit -n "__fish_redkit_using_subcommand replay" -l conf -d 'The configuration of the server whose data folder, or an archive of it, is read' -r -F
 complete -c redkit -n "__fish_redkit_using_subcommand replay" -l format -d '`text` for people, or `json`: an object a line for each input' -r -f -a "text\t'For people'
 json\t'For programs'"
 complete -c redkit -n "__fish_redkit_using_subcommand replay" -l color -d 'When to use colours: auto, always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
@@ -276,6 +279,7 @@ complete -c redkit -n "__fish_redkit_using_subcommand get" -l no-progress -d 'Do
 complete -c redkit -n "__fish_redkit_using_subcommand get" -l no-mmap -d 'Read files instead of mapping them into memory'
 complete -c redkit -n "__fish_redkit_using_subcommand get" -s h -l help -d 'Print help: short with -h, all of it with --help'
 complete -c redkit -n "__fish_redkit_using_subcommand get" -s V -l version -d 'Print the version'
+complete -c redkit -n "__fish_redkit_using_subcommand info" -l conf -d 'The configuration of the server whose data folder, or an archive of it, is read' -r -F
 complete -c redkit -n "__fish_redkit_using_subcommand info" -l format -d '`text` for people, or `json`: an object a line for each input' -r -f -a "text\t'For people'
 json\t'For programs'"
 complete -c redkit -n "__fish_redkit_using_subcommand info" -l color -d 'When to use colours: auto, always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'

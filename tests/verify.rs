@@ -19,6 +19,8 @@ use support::server::{Server, ServerKind};
 mod copies;
 #[path = "verify/folders.rs"]
 mod folders;
+#[path = "verify/inside.rs"]
+mod inside;
 #[path = "verify/reports.rs"]
 mod reports;
 

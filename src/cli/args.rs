@@ -16,6 +16,7 @@ use crate::cli::{Exit, memory};
 use crate::command::Like;
 use crate::error::{Error, Result};
 use crate::io::output::{Existing, Output};
+use crate::io::progress::{Progress, Quiet};
 use crate::record::DataType;
 use crate::record::filter::{Comparison, FilterOptions, TtlClass};
 use crate::report::json::StringStyle;
@@ -113,19 +114,27 @@ impl Common {
     ) -> Result<T> {
         let name = name(input);
         let bar = Bar::new(&text::shown(&name), bar && !self.no_progress && !self.quiet);
-        let run = Run {
-            threads: self.threads(),
-            mmap: !self.no_mmap,
-            max_spool: self.max_spool,
-            max_memory: self.max_memory.unwrap_or_else(memory::default_limit),
-            progress: &bar,
-        };
-        let result = task(&run);
+        let result = task(&self.with(&bar));
         let (bytes, time) = bar.so_far();
         drop(bar);
         let (bytes, time) = (text::counted(bytes, "byte"), time.as_secs_f64());
         words.aside(&format!("{}: {bytes} in {time:.3} s", text::shown(&name)));
         result
+    }
+
+    /// Looks at an input before the task, without a word.
+    pub(super) fn look<T>(&self, task: impl FnOnce(&Run<'_>) -> Result<T>) -> Result<T> {
+        task(&self.with(&Quiet))
+    }
+
+    fn with<'a>(&self, progress: &'a dyn Progress) -> Run<'a> {
+        Run {
+            threads: self.threads(),
+            mmap: !self.no_mmap,
+            max_spool: self.max_spool,
+            max_memory: self.max_memory.unwrap_or_else(memory::default_limit),
+            progress,
+        }
     }
 
     fn threads(&self) -> usize {

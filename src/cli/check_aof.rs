@@ -3,8 +3,9 @@
 use clap::Args;
 
 use crate::cli::Exit;
-use crate::cli::args::{Common, Inputs, ReportArgs, ReportFormat, each_report};
+use crate::cli::args::{self, Common, Inputs, ReportArgs, ReportFormat, each_report};
 use crate::cli::fix_aof::FixArgs;
+use crate::cli::inside::ConfArg;
 use crate::cli::values::like;
 use crate::cli::words::Words;
 use crate::command::Like;
@@ -13,6 +14,7 @@ use crate::report::aof::AofReport;
 use crate::report::check::Verdict;
 use crate::report::{json_report, text};
 use crate::task::check_aof::{AofOptions, check_aof};
+use crate::task::inside::Wanted;
 
 /// Check logs: every command, what is damaged, what a server makes of it
 ///
@@ -50,6 +52,9 @@ pub(super) struct CheckAof {
 
     #[command(flatten)]
     fix: FixArgs,
+
+    #[command(flatten)]
+    conf: ConfArg,
 
     #[command(flatten)]
     report: ReportArgs,
@@ -90,23 +95,30 @@ impl CheckAof {
             })?;
             return Ok(exit);
         }
-        let exit = each_report("check-aof", &inputs, format, words, |input| {
-            let report = common.run(input, true, words, |run| check_aof(input, &options, run))?;
-            let exit = self.exit(&report);
-            let least = match self.strict {
-                true => Severity::Warning,
-                false => Severity::Error,
-            };
-            let text = match format {
-                ReportFormat::Json => json_report::aof(&report, exit.code()) + "\n",
-                ReportFormat::Text if words.is_quiet() && exit == Exit::Done => String::new(),
-                ReportFormat::Text if words.is_quiet() => {
-                    text::aof_briefly(&report, least, words.out)
+        let what = ("check-aof", Wanted::Log);
+        let exit = self
+            .conf
+            .each(what, &inputs, format, common, words, |input, name| {
+                let mut report =
+                    common.run(input, true, words, |run| check_aof(input, &options, run))?;
+                if name != args::name(input) {
+                    report.name(name);
                 }
-                ReportFormat::Text => text::aof(&report, words.out),
-            };
-            Ok((text, exit))
-        })?;
+                let exit = self.exit(&report);
+                let least = match self.strict {
+                    true => Severity::Warning,
+                    false => Severity::Error,
+                };
+                let text = match format {
+                    ReportFormat::Json => json_report::aof(&report, exit.code()) + "\n",
+                    ReportFormat::Text if words.is_quiet() && exit == Exit::Done => String::new(),
+                    ReportFormat::Text if words.is_quiet() => {
+                        text::aof_briefly(&report, least, words.out)
+                    }
+                    ReportFormat::Text => text::aof(&report, words.out),
+                };
+                Ok((text, exit))
+            })?;
         Ok(exit)
     }
 

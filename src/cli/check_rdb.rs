@@ -3,13 +3,15 @@
 use clap::Args;
 
 use crate::cli::Exit;
-use crate::cli::args::{Common, Inputs, ReportArgs, ReportFormat, each_report};
+use crate::cli::args::{Common, Inputs, ReportArgs, ReportFormat};
+use crate::cli::inside::ConfArg;
 use crate::cli::words::Words;
 use crate::error::{Error, Hint};
 use crate::report::Severity;
 use crate::report::check::{CheckReport, Verdict};
 use crate::report::{json_report, text};
 use crate::task::check_rdb::{CheckOptions, check_rdb};
+use crate::task::inside::Wanted;
 
 /// Check snapshots: structure, every value, checksum, who can load them
 ///
@@ -43,6 +45,9 @@ pub(super) struct CheckRdb {
     /// Warnings make the exit status 1 as well
     #[arg(long)]
     strict: bool,
+
+    #[command(flatten)]
+    conf: ConfArg,
 
     #[command(flatten)]
     report: ReportArgs,
@@ -82,24 +87,28 @@ impl CheckRdb {
         };
         let inputs = self.inputs.all()?;
         let format = self.report.format;
-        let exit = each_report("check-rdb", &inputs, format, words, |input| {
-            let check = common.run(input, true, words, |run| check_rdb(input, &options, run));
-            let report = check?;
-            let exit = self.exit(&report);
-            let least = match self.strict {
-                true => Severity::Warning,
-                false => Severity::Error,
-            };
-            let text = match format {
-                ReportFormat::Json => json_report::check(&report, exit.code()) + "\n",
-                ReportFormat::Text if words.is_quiet() && exit == Exit::Done => String::new(),
-                ReportFormat::Text if words.is_quiet() => {
-                    text::check_briefly(&report, least, words.out)
-                }
-                ReportFormat::Text => text::check(&report, words.out),
-            };
-            Ok((text, exit))
-        })?;
+        let what = ("check-rdb", Wanted::Snapshot);
+        let exit = self
+            .conf
+            .each(what, &inputs, format, common, words, |input, name| {
+                let check = common.run(input, true, words, |run| check_rdb(input, &options, run));
+                let mut report = check?;
+                report.input = name.to_owned();
+                let exit = self.exit(&report);
+                let least = match self.strict {
+                    true => Severity::Warning,
+                    false => Severity::Error,
+                };
+                let text = match format {
+                    ReportFormat::Json => json_report::check(&report, exit.code()) + "\n",
+                    ReportFormat::Text if words.is_quiet() && exit == Exit::Done => String::new(),
+                    ReportFormat::Text if words.is_quiet() => {
+                        text::check_briefly(&report, least, words.out)
+                    }
+                    ReportFormat::Text => text::check(&report, words.out),
+                };
+                Ok((text, exit))
+            })?;
         Ok(exit)
     }
 

@@ -3,10 +3,12 @@
 use clap::Args;
 
 use crate::cli::Exit;
-use crate::cli::args::{Common, Inputs, ReportArgs, ReportFormat, each_report};
+use crate::cli::args::{Common, Inputs, ReportArgs, ReportFormat, name as name_of};
+use crate::cli::inside::ConfArg;
 use crate::cli::words::Words;
 use crate::report::{Severity, json_report, text};
 use crate::task::info::{self as task, info};
+use crate::task::inside::Wanted;
 
 /// Show what snapshots, logs and sets of logs say of themselves, in milliseconds
 ///
@@ -19,6 +21,9 @@ use crate::task::info::{self as task, info};
 pub(super) struct Info {
     #[command(flatten)]
     inputs: Inputs,
+
+    #[command(flatten)]
+    conf: ConfArg,
 
     #[command(flatten)]
     report: ReportArgs,
@@ -42,26 +47,36 @@ impl Info {
     pub(super) fn run(self, common: &Common, words: &Words) -> anyhow::Result<Exit> {
         let inputs = self.inputs.all()?;
         let format = self.report.format;
-        let exit = each_report("info", &inputs, format, words, |input| {
-            let report = common.run(input, false, words, |run| info(input, run))?;
-            let mut errors = report.findings().list().iter();
-            let exit = match errors.find(|finding| finding.severity == Severity::Error) {
-                None => Exit::Done,
-                Some(finding) if finding.code == "rdb-future-version" => Exit::Unsupported,
-                Some(_) => Exit::Damage,
-            };
-            let text = match (format, &report) {
-                (ReportFormat::Json, task::Info::Snapshot(report)) => {
-                    json_report::info(report, exit.code()) + "\n"
+        let what = ("info", Wanted::Any);
+        let exit = self
+            .conf
+            .each(what, &inputs, format, common, words, |input, name| {
+                let mut report = common.run(input, false, words, |run| info(input, run))?;
+                if name != name_of(input) {
+                    report.name(name);
                 }
-                (ReportFormat::Json, task::Info::Log(report)) => {
-                    json_report::log_info(report, exit.code()) + "\n"
-                }
-                (ReportFormat::Text, task::Info::Snapshot(report)) => text::info(report, words.out),
-                (ReportFormat::Text, task::Info::Log(report)) => text::log_info(report, words.out),
-            };
-            Ok((text, exit))
-        })?;
+                let mut errors = report.findings().list().iter();
+                let exit = match errors.find(|finding| finding.severity == Severity::Error) {
+                    None => Exit::Done,
+                    Some(finding) if finding.code == "rdb-future-version" => Exit::Unsupported,
+                    Some(_) => Exit::Damage,
+                };
+                let text = match (format, &report) {
+                    (ReportFormat::Json, task::Info::Snapshot(report)) => {
+                        json_report::info(report, exit.code()) + "\n"
+                    }
+                    (ReportFormat::Json, task::Info::Log(report)) => {
+                        json_report::log_info(report, exit.code()) + "\n"
+                    }
+                    (ReportFormat::Text, task::Info::Snapshot(report)) => {
+                        text::info(report, words.out)
+                    }
+                    (ReportFormat::Text, task::Info::Log(report)) => {
+                        text::log_info(report, words.out)
+                    }
+                };
+                Ok((text, exit))
+            })?;
         Ok(exit)
     }
 }

@@ -18,6 +18,7 @@ mod formats;
 mod from_json;
 mod get;
 mod info;
+mod inside;
 mod log;
 mod man;
 mod memory;
@@ -130,7 +131,8 @@ impl From<Exit> for ExitCode {
 /// ever read.
 ///
 /// A PATH may be compressed by gzip, zstd, lz4 or xz; `-` is the standard input. What a file is,
-/// its content decides, never its name.
+/// its content decides, never its name. Commands that check and replay also take tar archives of
+/// backups, and a server's data folder with its `--conf`.
 #[derive(Parser)]
 #[command(
     name = "redkit",

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use crate::cli::Exit;
-use crate::cli::args::{self, Common, ReportArgs, ReportFormat, each_report};
+use crate::cli::args::{self, Common, ReportArgs, ReportFormat};
+use crate::cli::inside::ConfArg;
 use crate::cli::values::{self, file_offset, like, moment};
 use crate::cli::words::Words;
 use crate::command::Like;
@@ -20,6 +21,7 @@ use crate::report::{json_report, text};
 use crate::task::InputPath;
 use crate::task::dump::DumpOptions;
 use crate::task::get::one_of;
+use crate::task::inside::Wanted;
 use crate::task::place::FileOffset;
 use crate::task::replay::{OnError, ReplayOptions, Replayed, replay};
 
@@ -85,6 +87,9 @@ pub(super) struct Replay {
     /// The database of --get
     #[arg(long, value_name = "N", default_value_t = 0, requires = "get")]
     db: u32,
+
+    #[command(flatten)]
+    conf: ConfArg,
 
     #[command(flatten)]
     report: ReportArgs,
@@ -165,9 +170,13 @@ impl Replay {
         let input = args::input(&self.path);
         let key = self.get.as_deref().map(values::key).transpose()?;
         let inputs = std::slice::from_ref(&input);
-        let exit = each_report("replay", inputs, self.report.format, words, |input| {
-            self.one(input, key.as_deref(), common, words)
-        })?;
+        let what = ("replay", Wanted::Any);
+        let format = self.report.format;
+        let exit = self
+            .conf
+            .each(what, inputs, format, common, words, |input, name| {
+                self.one(input, name, key.as_deref(), common, words)
+            })?;
         Ok(exit)
     }
 
@@ -175,13 +184,14 @@ impl Replay {
     fn one(
         &self,
         input: &InputPath,
+        own: &str,
         key: Option<&[u8]>,
         common: &Common,
         words: &Words,
     ) -> Result<(String, Exit)> {
-        let name = shown(&args::name(input));
+        let name = shown(own);
         let options = self.options();
-        let (report, found) = common.run(input, true, words, |run| {
+        let (mut report, found) = common.run(input, true, words, |run| {
             let Replayed { report, keyspace } = replay(input, &options, run)?;
             let found = match key {
                 Some(key) => one_of(&keyspace, self.db, key, &DumpOptions::default(), run)?,
@@ -192,6 +202,9 @@ impl Replay {
             std::mem::forget(keyspace);
             Ok((report, found))
         })?;
+        if own != args::name(input) {
+            report.check.name(own);
+        }
         let mut exit = self.exit(&report);
         for complaint in self.complaints(&report) {
             words.error(&format!("{name}: {complaint}"));

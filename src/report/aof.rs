@@ -174,6 +174,16 @@ pub struct AofReport {
 }
 
 impl AofReport {
+    /// Gives it the name of what it is about, where that lies elsewhere than it was read.
+    pub fn name(&mut self, name: &str) {
+        self.input = name.to_owned();
+        match (&mut self.set, self.files.as_mut_slice()) {
+            (Some(set), _) => set.folder = name.to_owned(),
+            (None, [file]) => file.name = name.to_owned(),
+            (None, _) => {}
+        }
+    }
+
     /// What the server does, as a word.
     pub fn verdict(&self) -> Verdict {
         self.fate.verdict()

@@ -26,6 +26,21 @@ pub enum Info {
 }
 
 impl Info {
+    /// Gives it the name of what it is about, where that lies elsewhere than it was read.
+    pub fn name(&mut self, name: &str) {
+        match self {
+            Info::Snapshot(report) => report.input = name.to_owned(),
+            Info::Log(report) => {
+                report.input = name.to_owned();
+                match (&mut report.set, report.files.as_mut_slice()) {
+                    (Some(set), _) => set.folder = name.to_owned(),
+                    (None, [file]) => file.name = name.to_owned(),
+                    (None, _) => {}
+                }
+            }
+        }
+    }
+
     /// What was found.
     pub fn findings(&self) -> &Findings {
         match self {

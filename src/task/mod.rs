@@ -12,6 +12,7 @@ pub mod from_json;
 mod front;
 pub mod get;
 pub mod info;
+pub mod inside;
 mod key_index;
 pub mod log;
 mod log_files;

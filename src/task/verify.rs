@@ -5,10 +5,10 @@
 //! is replayed. A server's data folder is judged as the start of a server on it, an archive as what is
 //! in it.
 
-mod archive;
+pub(super) mod archive;
 mod assertions;
 pub mod conf;
-mod folder;
+pub(super) mod folder;
 
 use std::io::{Cursor, Read};
 use std::path::Path;
@@ -385,12 +385,7 @@ fn of_logs(
     };
     let replay::Replayed { report, keyspace } = replay::of_logs(logs, &played, run)?;
     let mut check = report.check;
-    check.input = name.to_owned();
-    match (&mut check.set, check.files.as_mut_slice()) {
-        (Some(set), _) => set.folder = name.to_owned(),
-        (None, [file]) => file.name = name.to_owned(),
-        (None, _) => {}
-    }
+    check.name(name);
     let age = age_of(&check, changed);
     let mut judged = Judged::new(name, check.like.clone(), Loaded::Log(Box::new(check)));
     judged.unplayable = report.unplayable;

@@ -26,13 +26,9 @@ pub(super) fn verify(
     let name = origin.name().to_owned();
     let codec = origin.codec().map(|codec| codec.name());
     run.progress.size(origin.content_size());
-    let stream: Box<dyn std::io::Read + Send> = match content {
-        Content::Stream(stream) => stream,
-        Content::Map(map) => Box::new(Mapped { map, at: 0 }),
-    };
-    let unpacked = unpack(stream, run.max_spool)?;
+    let unpacked = unpack(stream(content), run.max_spool)?;
     let findings = findings(&unpacked);
-    let backups = backups(&unpacked, options, run)?;
+    let backups = backups(&unpacked, options.conf.as_ref(), run)?;
     let mut reports = Vec::new();
     for backup in &backups {
         let path = unpacked.folder().join(backup.path());
@@ -77,6 +73,14 @@ pub(super) fn verify(
         }
     }
     Ok(reports)
+}
+
+/// The bytes of an archive from the start to the end.
+pub(in crate::task) fn stream(content: Content) -> Box<dyn std::io::Read + Send> {
+    match content {
+        Content::Stream(stream) => stream,
+        Content::Map(map) => Box::new(Mapped { map, at: 0 }),
+    }
 }
 
 /// A map as a stream.
@@ -128,13 +132,13 @@ fn findings(unpacked: &Unpacked) -> Findings {
 }
 
 /// A backup among the members, by its path from the top.
-enum Backup {
+pub(in crate::task) enum Backup {
     Folder(PathBuf),
     File(PathBuf),
 }
 
 impl Backup {
-    fn path(&self) -> &Path {
+    pub(in crate::task) fn path(&self) -> &Path {
         match self {
             Backup::Folder(path) | Backup::File(path) => path,
         }
@@ -142,14 +146,18 @@ impl Backup {
 }
 
 /// Data folders and sets as such; of what is left, files that servers load, by their content.
-fn backups(unpacked: &Unpacked, options: &VerifyOptions, run: &Run<'_>) -> Result<Vec<Backup>> {
+pub(in crate::task) fn backups(
+    unpacked: &Unpacked,
+    conf: Option<&Conf>,
+    run: &Run<'_>,
+) -> Result<Vec<Backup>> {
     let mut folders: BTreeSet<&Path> = BTreeSet::new();
     for (path, _) in unpacked.files() {
         folders.extend(path.ancestors().skip(1));
     }
     let mut backups: Vec<Backup> = Vec::new();
     let default = Conf::default();
-    let logs = &options.conf.as_ref().unwrap_or(&default).folder;
+    let logs = &conf.unwrap_or(&default).folder;
     // The log of a data folder is part of that; so is what lies in it under another name, which no
     // server looks at. Other folders in it are not.
     let is_in = |backups: &[Backup], path: &Path| {
@@ -166,7 +174,7 @@ fn backups(unpacked: &Unpacked, options: &VerifyOptions, run: &Run<'_>) -> Resul
     // Outer folders come first.
     for path in folders {
         let full = unpacked.folder().join(path);
-        let is_backup = match &options.conf {
+        let is_backup = match conf {
             Some(conf) => folder::has_data(&full, conf),
             None => folder::is_backup(&full),
         };
@@ -174,7 +182,7 @@ fn backups(unpacked: &Unpacked, options: &VerifyOptions, run: &Run<'_>) -> Resul
             backups.push(Backup::Folder(path.to_path_buf()));
         }
     }
-    if options.conf.is_some() {
+    if conf.is_some() {
         if backups.is_empty() {
             let text = "no folder in the archive has the files that `--conf` names";
             return Err(Error::usage(text));

@@ -32,7 +32,7 @@ pub(super) fn verify(
 ) -> Result<VerifyReport> {
     let options = options.for_input(&name);
     let conf = options.conf.clone();
-    let is_data = !is_set(path) && names_of(path, &Conf::default()) > 0;
+    let is_data = is_data(path, None);
     let mut report = match conf {
         Some(conf) => data(path, name, &conf, true, &options, run)?,
         None if is_data => data(path, name, &Conf::default(), false, &options, run)?,
@@ -50,6 +50,15 @@ pub(super) fn verify(
     };
     report.now = options.max_age.map(|age| age.now);
     Ok(report)
+}
+
+/// True for a folder that is a server's: with the names that servers use by themselves, and no set, or
+/// with those of a configuration.
+pub(in crate::task) fn is_data(path: &Path, conf: Option<&Conf>) -> bool {
+    match conf {
+        Some(conf) => names_of(path, conf) > 0,
+        None => !is_set(path) && names_of(path, &Conf::default()) > 0,
+    }
 }
 
 /// True for a folder that is more than a place for files: a set, or a server's with a log and a
@@ -92,18 +101,18 @@ fn has_name(path: &Path, is: impl Fn(&[u8]) -> bool) -> bool {
 }
 
 /// What lies in the folder.
-struct Here<'a> {
+pub(in crate::task) struct Here<'a> {
     conf: &'a Conf,
     snapshot: Option<PathBuf>,
     log: Option<PathBuf>,
     /// The manifest of the set.
     manifest: Option<PathBuf>,
     /// Files of a set without a manifest.
-    strays: bool,
+    strays: Option<PathBuf>,
 }
 
 impl<'a> Here<'a> {
-    fn of(path: &Path, conf: &'a Conf) -> Here<'a> {
+    pub(in crate::task) fn of(path: &Path, conf: &'a Conf) -> Here<'a> {
         let there = |path: PathBuf| path.is_file().then_some(path);
         let folder = path_in(path, &conf.folder);
         let mut manifest = conf.log.clone();
@@ -113,8 +122,19 @@ impl<'a> Here<'a> {
             snapshot: there(path_in(path, &conf.snapshot)),
             log: there(path_in(path, &conf.log)),
             manifest: there(path_in(&folder, &manifest)),
-            strays: has_files_of_a_set(&folder),
+            strays: Some(folder).filter(|folder| has_files_of_a_set(folder)),
         }
+    }
+
+    /// The log that counts from Redis 7.0 on, or what there is of one.
+    pub(in crate::task) fn log_path(&self) -> Option<PathBuf> {
+        let set = self.manifest.as_ref().or(self.log.as_ref());
+        set.or(self.strays.as_ref()).cloned()
+    }
+
+    /// The snapshot.
+    pub(in crate::task) fn snapshot_path(&self) -> Option<PathBuf> {
+        self.snapshot.clone()
     }
 
     fn snapshot_name(&self) -> String {
@@ -158,7 +178,7 @@ impl<'a> Here<'a> {
         add(&self.snapshot, self.snapshot_name());
         add(&self.log, self.log_name());
         add(&self.manifest, self.folder_name());
-        if self.manifest.is_none() && self.strays {
+        if self.manifest.is_none() && self.strays.is_some() {
             others.push(format!("files of a log in {}", self.folder_name()));
         }
         others
