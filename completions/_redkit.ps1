@@ -48,6 +48,7 @@ Register-ArgumentCompleter -Native -CommandName 'redkit' -ScriptBlock {
             [CompletionResult]::new('cut', 'cut', [CompletionResultType]::ParameterValue, 'Take commands out of a log: undo a FLUSHALL, go back to 14:03')
             [CompletionResult]::new('rewrite-aof', 'rewrite-aof', [CompletionResultType]::ParameterValue, 'Replay a log and write what it comes to, as a server''s rewrite does, without a server')
             [CompletionResult]::new('convert', 'convert', [CompletionResultType]::ParameterValue, 'Write a snapshot in the form that another server loads')
+            [CompletionResult]::new('verify', 'verify', [CompletionResultType]::ParameterValue, 'Say whether backups restore: the gate behind a nightly job')
             [CompletionResult]::new('formats', 'formats', [CompletionResultType]::ParameterValue, 'Say which servers read and write what')
             [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'Explain a finding: what it means, an example, what to do')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completion script for a shell')
@@ -481,6 +482,38 @@ Register-ArgumentCompleter -Native -CommandName 'redkit' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print the version')
             break
         }
+        'redkit;verify' {
+            [CompletionResult]::new('--target', '--target', [CompletionResultType]::ParameterName, 'Servers that must load it, as redis-8.2 or valkey-9.1; a list with commas')
+            [CompletionResult]::new('--like', '--like', [CompletionResultType]::ParameterName, 'The server to follow while a log is played, as redis-7.0 or valkey-9.1.2')
+            [CompletionResult]::new('--conf', '--conf', [CompletionResultType]::ParameterName, 'The configuration of the server whose data folder it is')
+            [CompletionResult]::new('--now', '--now', [CompletionResultType]::ParameterName, 'The time that the server''s clock shows, and by which --max-age judges')
+            [CompletionResult]::new('--min-keys', '--min-keys', [CompletionResultType]::ParameterName, 'At least N keys')
+            [CompletionResult]::new('--max-age', '--max-age', [CompletionResultType]::ParameterName, 'Written not longer ago than this, as in 26h, 90min or 7d')
+            [CompletionResult]::new('--require-key', '--require-key', [CompletionResultType]::ParameterName, 'A key that matches this pattern, as in KEYS; may be given several times')
+            [CompletionResult]::new('--expect-digest', '--expect-digest', [CompletionResultType]::ParameterName, 'This digest: of DEBUG DIGEST, or with --full-digest the full one')
+            [CompletionResult]::new('--baseline', '--baseline', [CompletionResultType]::ParameterName, 'An earlier report of verify, from --report json=FILE')
+            [CompletionResult]::new('--max-drop', '--max-drop', [CompletionResultType]::ParameterName, 'How many keys may be less than in the baseline, in each database and type')
+            [CompletionResult]::new('--report', '--report', [CompletionResultType]::ParameterName, 'Write reports: json=FILE, junit=FILE, github; a list with commas')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, '`text` for people, or `json`: an object a line for each input')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours: auto, always, never')
+            [CompletionResult]::new('--threads', '--threads', [CompletionResultType]::ParameterName, 'Threads that decode [default: one a processor]')
+            [CompletionResult]::new('--max-memory', '--max-memory', [CompletionResultType]::ParameterName, 'Memory to use at most, as in 512MiB or 2GB [default: three quarters of what there is]')
+            [CompletionResult]::new('--max-spool', '--max-spool', [CompletionResultType]::ParameterName, 'Room in temporary files to use at most [default: 10GiB]')
+            [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Warnings fail as well')
+            [CompletionResult]::new('--digest', '--digest', [CompletionResultType]::ParameterName, 'Give the digest that DEBUG DIGEST says')
+            [CompletionResult]::new('--full-digest', '--full-digest', [CompletionResultType]::ParameterName, 'Give the full digest, which covers expiry, groups, counters and functions as well')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say only what is wrong')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say only what is wrong')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more: how much was read in which time')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more: how much was read in which time')
+            [CompletionResult]::new('--no-progress', '--no-progress', [CompletionResultType]::ParameterName, 'Do not show a progress bar')
+            [CompletionResult]::new('--no-mmap', '--no-mmap', [CompletionResultType]::ParameterName, 'Read files instead of mapping them into memory')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help: short with -h, all of it with --help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help: short with -h, all of it with --help')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print the version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print the version')
+            break
+        }
         'redkit;formats' {
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, '`text` for people, or `json`: an object a line for each input')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours: auto, always, never')
@@ -565,6 +598,7 @@ Register-ArgumentCompleter -Native -CommandName 'redkit' -ScriptBlock {
             [CompletionResult]::new('cut', 'cut', [CompletionResultType]::ParameterValue, 'Take commands out of a log: undo a FLUSHALL, go back to 14:03')
             [CompletionResult]::new('rewrite-aof', 'rewrite-aof', [CompletionResultType]::ParameterValue, 'Replay a log and write what it comes to, as a server''s rewrite does, without a server')
             [CompletionResult]::new('convert', 'convert', [CompletionResultType]::ParameterValue, 'Write a snapshot in the form that another server loads')
+            [CompletionResult]::new('verify', 'verify', [CompletionResultType]::ParameterValue, 'Say whether backups restore: the gate behind a nightly job')
             [CompletionResult]::new('formats', 'formats', [CompletionResultType]::ParameterValue, 'Say which servers read and write what')
             [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'Explain a finding: what it means, an example, what to do')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completion script for a shell')
@@ -609,6 +643,9 @@ Register-ArgumentCompleter -Native -CommandName 'redkit' -ScriptBlock {
             break
         }
         'redkit;help;convert' {
+            break
+        }
+        'redkit;help;verify' {
             break
         }
         'redkit;help;formats' {

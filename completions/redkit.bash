@@ -70,6 +70,9 @@ _redkit() {
             redkit,stats)
                 cmd="redkit__subcmd__stats"
                 ;;
+            redkit,verify)
+                cmd="redkit__subcmd__verify"
+                ;;
             redkit__subcmd__help,check-aof)
                 cmd="redkit__subcmd__help__subcmd__check__subcmd__aof"
                 ;;
@@ -124,6 +127,9 @@ _redkit() {
             redkit__subcmd__help,stats)
                 cmd="redkit__subcmd__help__subcmd__stats"
                 ;;
+            redkit__subcmd__help,verify)
+                cmd="redkit__subcmd__help__subcmd__verify"
+                ;;
             *)
                 ;;
         esac
@@ -131,7 +137,7 @@ _redkit() {
 
     case "${cmd}" in
         redkit)
-            opts="-q -v -h -V --quiet --verbose --color --threads --no-progress --no-mmap --max-memory --max-spool --help --version check-rdb check-aof dump-to-json from-json replay diff get info stats log cut rewrite-aof convert formats explain completions man help"
+            opts="-q -v -h -V --quiet --verbose --color --threads --no-progress --no-mmap --max-memory --max-spool --help --version check-rdb check-aof dump-to-json from-json replay diff get info stats log cut rewrite-aof convert verify formats explain completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -695,7 +701,7 @@ _redkit() {
             return 0
             ;;
         redkit__subcmd__explain)
-            opts="-q -v -h -V --format --quiet --verbose --color --threads --no-progress --no-mmap --max-memory --max-spool --help --version aof-arity aof-crash aof-discard aof-format aof-lax-form aof-length aof-manifest-empty aof-manifest-format aof-manifest-line aof-manifest-order aof-manifest-path aof-manifest-two-bases aof-manifest-type aof-nested-multi aof-no-log aof-open-multi aof-preamble aof-refused aof-relative-time aof-set-history aof-set-misnamed aof-set-missing aof-set-named-twice aof-set-no-manifest aof-set-nothing-named aof-set-old-file aof-set-orphan aof-set-temporary aof-stray-exec aof-truncated aof-unplayable array-order array-tag blob-count blob-end blob-entry blob-groups blob-size blob-trailing hash-field-expiry hash-field-order hash-template intset-order intset-width listpack-backlen module-aux module-opcode quicklist-container quicklist-plain-empty rdb-bad-database rdb-bad-length rdb-bad-lzf rdb-bad-run rdb-bad-string rdb-checksum rdb-duplicate-key rdb-duplicate-member rdb-empty rdb-empty-blob rdb-empty-collection rdb-future-version rdb-magic rdb-malformed rdb-refused-type rdb-text rdb-trailing-bytes rdb-truncated rdb-unknown-type rdb-unreadable-type rdb-version slot-import stream-flags stream-last-id stream-length stream-names stream-node stream-node-empty stream-node-key stream-node-twice stream-order stream-pending stream-record-count target-dropped target-lacks unknown-command ziplist-prevlen ziplist-tail zset-order zset-score-nan zset-score-text"
+            opts="-q -v -h -V --format --quiet --verbose --color --threads --no-progress --no-mmap --max-memory --max-spool --help --version age-from-mtime aof-arity aof-crash aof-discard aof-format aof-lax-form aof-length aof-manifest-empty aof-manifest-format aof-manifest-line aof-manifest-order aof-manifest-path aof-manifest-two-bases aof-manifest-type aof-nested-multi aof-no-log aof-open-multi aof-preamble aof-refused aof-relative-time aof-set-history aof-set-misnamed aof-set-missing aof-set-named-twice aof-set-no-manifest aof-set-nothing-named aof-set-old-file aof-set-orphan aof-set-temporary aof-stray-exec aof-truncated aof-unplayable archive-damaged archive-left-out array-order array-tag blob-count blob-end blob-entry blob-groups blob-size blob-trailing compressed-damaged hash-field-expiry hash-field-order hash-template intset-order intset-width listpack-backlen module-aux module-opcode quicklist-container quicklist-plain-empty rdb-bad-database rdb-bad-length rdb-bad-lzf rdb-bad-run rdb-bad-string rdb-checksum rdb-duplicate-key rdb-duplicate-member rdb-empty rdb-empty-blob rdb-empty-collection rdb-future-version rdb-magic rdb-malformed rdb-refused-type rdb-text rdb-trailing-bytes rdb-truncated rdb-unknown-type rdb-unreadable-type rdb-version server-starts-empty slot-import stream-flags stream-last-id stream-length stream-names stream-node stream-node-empty stream-node-key stream-node-twice stream-order stream-pending stream-record-count target-dropped target-lacks unknown-command ziplist-prevlen ziplist-tail zset-order zset-score-nan zset-score-text"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -867,7 +873,7 @@ _redkit() {
             return 0
             ;;
         redkit__subcmd__help)
-            opts="check-rdb check-aof dump-to-json from-json replay diff get info stats log cut rewrite-aof convert formats explain completions man help"
+            opts="check-rdb check-aof dump-to-json from-json replay diff get info stats log cut rewrite-aof convert verify formats explain completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1119,6 +1125,20 @@ _redkit() {
             return 0
             ;;
         redkit__subcmd__help__subcmd__stats)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        redkit__subcmd__help__subcmd__verify)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1575,6 +1595,84 @@ _redkit() {
                     ;;
                 --limit)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --threads)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-spool)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        redkit__subcmd__verify)
+            opts="-q -v -h -V --target --like --conf --strict --now --min-keys --max-age --require-key --expect-digest --digest --full-digest --baseline --max-drop --report --format --quiet --verbose --color --threads --no-progress --no-mmap --max-memory --max-spool --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --target)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --like)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --conf)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --now)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --min-keys)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-age)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --require-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --expect-digest)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --baseline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-drop)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --report)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
                 --color)

@@ -45,6 +45,7 @@ set edit:completion:arg-completer[redkit] = {|@words|
             cand cut 'Take commands out of a log: undo a FLUSHALL, go back to 14:03'
             cand rewrite-aof 'Replay a log and write what it comes to, as a server''s rewrite does, without a server'
             cand convert 'Write a snapshot in the form that another server loads'
+            cand verify 'Say whether backups restore: the gate behind a nightly job'
             cand formats 'Say which servers read and write what'
             cand explain 'Explain a finding: what it means, an example, what to do'
             cand completions 'Print the completion script for a shell'
@@ -464,6 +465,37 @@ set edit:completion:arg-completer[redkit] = {|@words|
             cand -V 'Print the version'
             cand --version 'Print the version'
         }
+        &'redkit;verify'= {
+            cand --target 'Servers that must load it, as redis-8.2 or valkey-9.1; a list with commas'
+            cand --like 'The server to follow while a log is played, as redis-7.0 or valkey-9.1.2'
+            cand --conf 'The configuration of the server whose data folder it is'
+            cand --now 'The time that the server''s clock shows, and by which --max-age judges'
+            cand --min-keys 'At least N keys'
+            cand --max-age 'Written not longer ago than this, as in 26h, 90min or 7d'
+            cand --require-key 'A key that matches this pattern, as in KEYS; may be given several times'
+            cand --expect-digest 'This digest: of DEBUG DIGEST, or with --full-digest the full one'
+            cand --baseline 'An earlier report of verify, from --report json=FILE'
+            cand --max-drop 'How many keys may be less than in the baseline, in each database and type'
+            cand --report 'Write reports: json=FILE, junit=FILE, github; a list with commas'
+            cand --format '`text` for people, or `json`: an object a line for each input'
+            cand --color 'When to use colours: auto, always, never'
+            cand --threads 'Threads that decode [default: one a processor]'
+            cand --max-memory 'Memory to use at most, as in 512MiB or 2GB [default: three quarters of what there is]'
+            cand --max-spool 'Room in temporary files to use at most [default: 10GiB]'
+            cand --strict 'Warnings fail as well'
+            cand --digest 'Give the digest that DEBUG DIGEST says'
+            cand --full-digest 'Give the full digest, which covers expiry, groups, counters and functions as well'
+            cand -q 'Say only what is wrong'
+            cand --quiet 'Say only what is wrong'
+            cand -v 'Say more: how much was read in which time'
+            cand --verbose 'Say more: how much was read in which time'
+            cand --no-progress 'Do not show a progress bar'
+            cand --no-mmap 'Read files instead of mapping them into memory'
+            cand -h 'Print help: short with -h, all of it with --help'
+            cand --help 'Print help: short with -h, all of it with --help'
+            cand -V 'Print the version'
+            cand --version 'Print the version'
+        }
         &'redkit;formats'= {
             cand --format '`text` for people, or `json`: an object a line for each input'
             cand --color 'When to use colours: auto, always, never'
@@ -544,6 +576,7 @@ set edit:completion:arg-completer[redkit] = {|@words|
             cand cut 'Take commands out of a log: undo a FLUSHALL, go back to 14:03'
             cand rewrite-aof 'Replay a log and write what it comes to, as a server''s rewrite does, without a server'
             cand convert 'Write a snapshot in the form that another server loads'
+            cand verify 'Say whether backups restore: the gate behind a nightly job'
             cand formats 'Say which servers read and write what'
             cand explain 'Explain a finding: what it means, an example, what to do'
             cand completions 'Print the completion script for a shell'
@@ -575,6 +608,8 @@ set edit:completion:arg-completer[redkit] = {|@words|
         &'redkit;help;rewrite-aof'= {
         }
         &'redkit;help;convert'= {
+        }
+        &'redkit;help;verify'= {
         }
         &'redkit;help;formats'= {
         }

@@ -7,9 +7,10 @@ use std::env;
 use std::fs::File;
 use std::io::{self, Write};
 use std::ops::{Deref, DerefMut, Range};
+use std::path::PathBuf;
 
 use crate::error::{Error, ErrorKind, Hint, Result};
-use crate::io::source::{Map, Room};
+use crate::io::source::{Doomed, Map, Room};
 
 /// A temporary file of fixed length, mapped for writing.
 #[derive(Debug)]
@@ -125,6 +126,30 @@ fn in_temporary_folder(error: io::Error) -> io::Error {
     let folder = env::temp_dir();
     let text = format!("cannot spool to {}: {error}", folder.display());
     io::Error::new(error.kind(), text)
+}
+
+/// A folder for temporary files, where the variable `TMPDIR` says; removed with everything in it when
+/// dropped, and by a signal that ends the process as far as it is told what is in it.
+#[derive(Debug)]
+pub(crate) struct TempFolder {
+    folder: tempfile::TempDir,
+    doomed: Vec<Doomed>,
+}
+
+impl TempFolder {
+    /// A new one.
+    pub(crate) fn new() -> io::Result<TempFolder> {
+        let folder = tempfile::Builder::new().prefix("redkit-").tempdir()?;
+        let doomed = vec![Doomed::new(folder.path())];
+        Ok(TempFolder { folder, doomed })
+    }
+
+    /// The path of a file or folder that will be in it.
+    pub(crate) fn path(&mut self, name: &str) -> PathBuf {
+        let path = self.folder.path().join(name);
+        self.doomed.push(Doomed::new(&path));
+        path
+    }
 }
 
 #[cfg(test)]

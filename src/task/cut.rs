@@ -9,6 +9,7 @@ use std::path::Path;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::output::{Existing, Output};
+use crate::io::spool::TempFolder;
 use crate::report::cut::CutReport;
 use crate::report::fix::Done;
 use crate::task::fix_aof::done;
@@ -97,7 +98,7 @@ pub fn write_to(
 /// # Errors
 /// No room for the result, or what keeps it from being replayed.
 pub fn keys(input: &InputPath, cutting: &Cutting, run: &Run<'_>) -> Result<(u64, u64)> {
-    let folder = tempfile::tempdir()?;
+    let mut folder = TempFolder::new()?;
     let quiet = Run {
         progress: &crate::io::progress::Quiet,
         ..*run
@@ -110,7 +111,7 @@ pub fn keys(input: &InputPath, cutting: &Cutting, run: &Run<'_>) -> Result<(u64,
     let before = match &cutting.content {
         // It cannot be had again.
         Some(content) => {
-            let path = folder.path().join("before");
+            let path = folder.path("before");
             let mut output = Output::create(&path, Existing::Refuse)?;
             output.write_all(&content.map)?;
             output.finish()?;
@@ -121,7 +122,7 @@ pub fn keys(input: &InputPath, cutting: &Cutting, run: &Run<'_>) -> Result<(u64,
             InputPath::Stdin => return Err(refused("the input can be read only once".into())),
         },
     };
-    let path = folder.path().join("after");
+    let path = folder.path("after");
     write_to(cutting, &path, Existing::Refuse, &quiet)?;
     Ok((before, of(&path)?))
 }

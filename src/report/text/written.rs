@@ -20,7 +20,10 @@ pub fn written(report: &WriteReport, paint: Paint) -> String {
         true => "would write",
         false => "wrote",
     };
-    facts.add(verb, format!("{keys}, {expires} with an expiry"));
+    // Of an input that was not gone on with, nothing is known.
+    if report.complete || !report.files.is_empty() {
+        facts.add(verb, format!("{keys}, {expires} with an expiry"));
+    }
     facts.add_count("functions", report.functions);
     facts.add_count("left out", report.dropped);
     facts.add_count("reduced", report.reduced);
