@@ -290,3 +290,32 @@ fn several_backups_in_one_archive_are_several_reports() {
         ]
     );
 }
+
+#[test]
+fn each_target_looks_for_its_log_where_it_would() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata");
+    let data = TempFolder::new();
+    let folder = data.path().join("data");
+    fs::create_dir_all(folder.join("appendonlydir")).unwrap();
+    copy(&root.join("aof/set"), &folder.join("appendonlydir"));
+    let old = b"*3\r\n$3\r\nSET\r\n$3\r\nold\r\n$1\r\n1\r\n";
+    fs::write(folder.join("appendonly.aof"), old).unwrap();
+    let conf = data.path().join("redis.conf");
+    fs::write(&conf, "appendonly yes\n").unwrap();
+    let conf = conf.to_str().unwrap();
+    let targets = "redis-6.2,redis-8.2,valkey-9.1";
+    let found = verify(&["--conf", conf, "--target", targets], &folder);
+    assert_eq!(found.code, 0, "{}", found.only());
+    let starts = found.only()["starts"].as_array().unwrap();
+    let loads: Vec<_> = starts.iter().map(|start| start["loads"].as_str()).collect();
+    assert_eq!(loads, [Some("appendonly.aof"), Some("appendonlydir")]);
+    let asserted = |start: &Value| start["assertions"].as_array().unwrap().len();
+    assert_eq!(starts.iter().map(asserted).collect::<Vec<_>>(), [2, 3]);
+    // Without the old log the old server has nothing to load.
+    fs::remove_file(folder.join("appendonly.aof")).unwrap();
+    let found = verify(&["--conf", conf, "--target", targets], &folder);
+    assert_eq!(
+        (found.code, found.codes()),
+        (1, vec!["server-starts-empty"])
+    );
+}

@@ -231,7 +231,11 @@ fn data(
                 continue;
             }
             seen.push(on && multi_part);
-            let start = start(&here, on, *like, is_told, options, run)?;
+            let options = match (on, options.like) {
+                (true, None) => of_generation(options, multi_part),
+                _ => options.clone(),
+            };
+            let start = start(&here, on, *like, is_told, &options, run)?;
             for holding in &mut holdings {
                 holding.used |= start.name.as_ref() == Some(&holding.name);
             }
@@ -260,6 +264,16 @@ fn likes(options: &VerifyOptions, writers: &[Like], here: &Here<'_>) -> Vec<Like
         true => vec![ServerLine::Redis70.into()],
         false => vec![like],
     }
+}
+
+/// The same for those targets alone that look for a log in the same place.
+fn of_generation(options: &VerifyOptions, multi_part: bool) -> VerifyOptions {
+    let mut options = options.clone();
+    let same = |like: Like| is_multi_part(like) == multi_part;
+    options
+        .targets
+        .retain(|target| target.name.parse().is_ok_and(same));
+    options
 }
 
 /// Redis 7.0 and later, and every Valkey.
