@@ -334,8 +334,6 @@ fn of_source(
             let (keyspace, damage) = loaded;
             judged.report.findings.push_all(damage);
             sum(&keyspace, &mut judged.report, options)?;
-            // The report is all that is left of it, and its keys are many.
-            std::mem::forget(keyspace);
         }
     }
     Ok(judged)
@@ -395,8 +393,6 @@ fn of_logs(
     judged.report.age = age;
     judged.report.digest = report.digest;
     judged.report.full_digest = report.full_digest;
-    // As above.
-    std::mem::forget(keyspace);
     Ok(judged)
 }
 
