@@ -111,7 +111,7 @@ fn a_full_disk_is_said_and_leaves_nothing() {
     }
     let disk = TempFolder::new();
     let mounted = Command::new("mount")
-        .args(["-t", "tmpfs", "-o", "size=200k", "tmpfs"])
+        .args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"])
         .arg(disk.path())
         .output();
     if !mounted.as_ref().is_ok_and(|out| out.status.success()) {
