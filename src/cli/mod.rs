@@ -20,6 +20,7 @@ mod man;
 mod memory;
 mod progress;
 mod replay;
+mod salvage;
 mod values;
 mod words;
 mod wrong_command;
@@ -154,6 +155,7 @@ enum Command {
     Info(info::Info),
     Log(log::Log),
     Cut(cut::Cut),
+    Salvage(salvage::Salvage),
     Explain(explain::Explain),
     Completions(completions::Completions),
     Man(man::Man),
@@ -196,6 +198,7 @@ fn parse_and_run(args: &[OsString]) -> Exit {
         Command::Info(command) => command.run(&common, &words),
         Command::Log(command) => command.run(&common, &words),
         Command::Cut(command) => command.run(&common, &words),
+        Command::Salvage(command) => command.run(&common, &words),
         Command::Explain(command) => command.run(&words),
         Command::Completions(command) => command.run(&words),
         Command::Man(command) => command.run(),

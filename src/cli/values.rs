@@ -9,6 +9,7 @@ use crate::command::Like;
 use crate::error::{Error, Hint, Result};
 use crate::record::DataType;
 use crate::record::filter::{Comparison, TtlClass, parse_size};
+use crate::record::types::RdbVersion;
 use crate::report::json::StringStyle;
 use crate::task::cut::Match;
 use crate::task::place::FileOffset;
@@ -27,6 +28,12 @@ const MOST_THREADS: usize = 1024;
 pub(super) fn like(text: &str) -> std::result::Result<Like, String> {
     text.parse()
         .map_err(|_| "a server is named as in redis-7.0 or valkey-9.1.2".to_owned())
+}
+
+/// Magic and version of a snapshot, as its first nine bytes.
+pub(super) fn rdb_version(text: &str) -> std::result::Result<RdbVersion, String> {
+    let version = RdbVersion::from_magic(text.as_bytes());
+    version.ok_or_else(|| "expected a magic and a version as in REDIS0011 or VALKEY080".to_owned())
 }
 
 pub(super) fn size(text: &str) -> std::result::Result<u64, String> {

@@ -120,6 +120,20 @@ impl State {
             && self.template_bytes == other.template_bytes
     }
 
+    /// True where an expiry or access data wait for the key that they belong to.
+    pub(crate) fn awaits_key(&self) -> bool {
+        self.pending.is_some()
+    }
+
+    /// At the start of a snapshot whose header says this, or should.
+    pub(crate) fn of_version(version: RdbVersion) -> State {
+        State {
+            version: Some(version),
+            dialect: Dialect::of(version),
+            ..State::default()
+        }
+    }
+
     /// Whose additions to the format are in force.
     pub fn dialect(&self) -> Dialect {
         self.dialect

@@ -64,6 +64,17 @@ impl RdbWriter {
         write_number(expires, &mut self.out);
     }
 
+    /// The same where no counts are known, or the version has no room for them.
+    pub fn select_only(&mut self, db: u32) {
+        self.out.push(SELECT_DB);
+        write_number(u64::from(db), &mut self.out);
+    }
+
+    /// Whole records in file form.
+    pub fn records(&mut self, records: &[u8]) {
+        self.out.extend_from_slice(records);
+    }
+
     /// A key with its value, which `write` appends without type and key.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ mod diff;
 mod fix;
 pub mod removed;
 mod replay;
+mod salvage;
 
 use std::fmt::{self, Write};
 
@@ -25,6 +26,7 @@ use crate::report::log_info::{LogFileInfo, LogInfo, Times};
 pub use cut::cut;
 pub use diff::difference;
 pub use replay::replay;
+pub use salvage::{lost_place, salvage};
 
 /// The name and version of the schema; it changes when a field changes its meaning.
 pub const SCHEMA: &str = "redkit.report/1";

@@ -12,6 +12,7 @@ pub mod json;
 pub mod json_report;
 pub mod log_info;
 pub mod replay;
+pub mod salvage;
 pub mod text;
 
 pub use check::CheckReport;

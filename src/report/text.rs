@@ -6,6 +6,7 @@ mod diff;
 mod fix;
 mod log_info;
 mod replay;
+mod salvage;
 
 use std::fmt::Write;
 
@@ -26,6 +27,7 @@ pub use diff::difference;
 pub use fix::{done as fix_done, plan as fix_plan};
 pub use log_info::log_info;
 pub use replay::{digests_at, replay};
+pub use salvage::salvage;
 
 /// Whether text is coloured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -19,6 +19,7 @@ pub mod mend;
 mod open;
 pub mod place;
 pub mod replay;
+pub mod salvage;
 
 use std::path::PathBuf;
 

@@ -1,0 +1,120 @@
+//! A second look at a snapshot whose checksum differs although every record can be read: a length
+//! that became too large may have swallowed whole records and have ended, by chance, where another
+//! one begins.
+
+use crate::bytes::Step;
+use crate::io::ordered::{Piece as Done, Wanted, ordered};
+use crate::rdb::parser::{RdbParser, State};
+use crate::rdb::resync::{Chain, ChainEnd, Resync};
+use crate::record::Record;
+use crate::task::Run;
+use crate::task::salvage::gap::fits;
+use crate::task::salvage::survey::Survey;
+use crate::task::salvage::walk::Walker;
+
+/// Bytes of a record that could hold two others.
+const HOLDS_TWO: usize = 12;
+/// Records that must stand inside of another one: the rest of a record may look like one.
+const INSIDE: usize = 2;
+/// Bytes looked at by one thread at a time.
+const STRETCH: usize = 256 << 10;
+
+/// Records that hold others, and where the first of those begins.
+pub(super) fn holders(survey: &Survey<'_>, until: usize, run: &Run<'_>) -> Vec<(usize, usize)> {
+    let data = survey.data;
+    let mut parser = RdbParser::new();
+    let mut at = 0;
+    let mut found = Vec::new();
+    ordered(
+        run.threads,
+        || {
+            if at >= until || parser.state().ended() {
+                return None;
+            }
+            let (start, state) = (at, parser.state().clone());
+            while at < until && at - start < STRETCH {
+                let rest = data.get(at..)?;
+                match parser.next_key(rest) {
+                    Some((_, after)) => at = data.len() - after.len(),
+                    None => match parser.parse(rest, true) {
+                        Ok(Step::Parsed { consumed, .. }) => at += consumed,
+                        _ => at = until,
+                    },
+                }
+            }
+            Some((start, at, state))
+        },
+        || Walker::new(Default::default(), run.max_spool),
+        |walker, (start, end, state), _| look(data, start, end, &state, walker),
+        |piece| {
+            if let Done::Done(mut some) = piece {
+                found.append(&mut some);
+            }
+            (Wanted::More, None)
+        },
+    );
+    found
+}
+
+fn look(
+    data: &[u8],
+    start: usize,
+    end: usize,
+    state: &State,
+    walker: &mut Walker,
+) -> Vec<(usize, usize)> {
+    let mut resync = Resync::new(end - start);
+    let mut parser = RdbParser::resume(state.clone(), start as u64);
+    let mut found: Vec<(usize, usize)> = Vec::new();
+    let mut at = start;
+    while at < end {
+        let rest = data.get(at..).unwrap_or_default();
+        let (is_key, next) = match parser.next_key(rest) {
+            Some((_, after)) => (true, data.len() - after.len()),
+            None => match parser.parse(rest, true) {
+                Ok(Step::Parsed { consumed, item }) => {
+                    (matches!(item, Record::Entry(_)), at + consumed)
+                }
+                _ => return found,
+            },
+        };
+        if is_key && next - at >= HOLDS_TWO && parser.state().version().is_some() {
+            let here = parser.state().clone();
+            let mut fits = fits(walker);
+            let mut wanted = |chain: &Chain| reads_more(data, chain, next, &here);
+            if let Some(chain) =
+                resync.next_within(data, (at + 1, next), &here, &mut fits, &mut wanted)
+            {
+                found.push((at, chain.at()));
+            }
+        }
+        at = next;
+    }
+    found
+}
+
+/// Whether a chain that begins inside of a record comes together with those behind it, and has more
+/// records up to there.
+fn reads_more(data: &[u8], chain: &Chain, end: usize, state: &State) -> bool {
+    if let Some(records) = chain.bounds.iter().position(|at| *at == end) {
+        return records >= INSIDE;
+    }
+    if chain.behind() < end || chain.end == ChainEnd::Broken && chain.len() <= INSIDE {
+        return false;
+    }
+    let mut parser = RdbParser::resume(state.clone(), end as u64);
+    let mut rest = data.get(end..).unwrap_or_default();
+    let mut records = 1;
+    while (parser.offset() as usize) < chain.behind() {
+        match parser.parse(rest, false) {
+            Ok(Step::Parsed { consumed, .. }) => rest = rest.get(consumed..).unwrap_or_default(),
+            _ => return false,
+        }
+        records += 1;
+        let at = parser.offset() as usize;
+        if let Some(others) = chain.bounds.iter().position(|bound| *bound == at) {
+            return others > records && others >= INSIDE;
+        }
+    }
+    false
+}
