@@ -176,28 +176,27 @@ fn read<'d>(
     let again = |start: &Start, known| survey(data, (start.state.clone(), start.at), known, run);
     let mut known = Known::default();
     let mut found = again(&start, known.clone())?;
-    let is_proven = found.unbroken && found.checksum_differs().is_none();
-    if !is_proven && let Some(other) = header::against_writer(data, &start) {
+    if !found.is_proven()
+        && let Some(other) = header::against_writer(data, &start) {
         start = other;
         found = again(&start, known.clone())?;
     }
-    if found.unbroken && found.checksum_differs().is_some() && has_no_losses(&found) {
-        let until = match found.ending {
-            Ending::Mark(_, behind) | Ending::None(behind) => behind,
-        };
-        for (at, inside) in second::holders(&found, until, run) {
+    if !found.is_proven() {
+        for (at, inside) in second::holders(&found, run) {
             known.holders.insert(at, inside);
         }
         if !known.holders.is_empty() {
             found = again(&start, known.clone())?;
         }
     }
+    settle::between_gaps(&mut found);
     let doubtful = settle::databases(&mut found);
     if let Some(db) = options.assume_db
         && !doubtful.is_empty()
     {
         known.dbs = doubtful.into_iter().map(|at| (at, db)).collect();
         found = again(&start, known)?;
+        settle::between_gaps(&mut found);
         settle::databases(&mut found);
     }
     if let Some(problem) = found.checksum_differs()

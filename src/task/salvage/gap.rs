@@ -8,12 +8,13 @@
 
 use crate::bytes::Problem;
 use crate::error::{Error, Result};
+use crate::rdb::parser::opcode;
 use crate::rdb::resync::{Chain, ChainEnd};
 use crate::record::Entry;
 use crate::report::salvage::Reason;
 use crate::task::salvage::ledger::Kind;
 use crate::task::salvage::survey::Survey;
-use crate::task::salvage::walk::{Content, Unit, Walker};
+use crate::task::salvage::walk::{Content, RECENT, Unit, Walker};
 
 /// Keys right before a gap that may be another's bytes, or have lost some of their own.
 const DOUBTFUL_BEFORE: usize = 3;
@@ -21,10 +22,39 @@ const DOUBTFUL_BEFORE: usize = 3;
 const DOUBTFUL_BEFORE_KNOWN: usize = 1;
 /// Records over which two readings must come together.
 const MEET: usize = 4096;
+/// Readings that are tried in the place of one that led nowhere.
+const READINGS: usize = 64;
 
 /// Whether a value decodes.
 pub(super) fn fits(walker: &mut Walker) -> impl FnMut(&Entry<'_>) -> bool + '_ {
     |entry| matches!(walker.flaw(entry), Ok(None))
+}
+
+/// The first place where two chains have the end of a record in common: number of records before it in
+/// the one and in the other.
+fn shared(one: &Chain, other: &Chain) -> Option<(usize, usize)> {
+    let ends = one.bounds.iter().enumerate().skip(1);
+    let mut found = ends.filter_map(|(records, at)| {
+        let others = other.bounds.binary_search(at).ok().filter(|&n| n > 0)?;
+        Some((records, others))
+    });
+    found.next()
+}
+
+/// The place behind the type of a record: what is inside of it begins there at the earliest.
+pub(super) fn behind_type(data: &[u8], at: usize) -> usize {
+    let mut rest = data.get(at..).unwrap_or_default();
+    let mut passed = 2;
+    loop {
+        let len = match rest.first() {
+            Some(&opcode::EXPIRETIME_MS) => 9,
+            Some(&opcode::EXPIRETIME) => 5,
+            Some(&(opcode::FREQ | opcode::IDLE)) => 2,
+            _ => return at + passed,
+        };
+        passed += len;
+        rest = rest.get(len..).unwrap_or_default();
+    }
 }
 
 impl Survey<'_> {
@@ -58,6 +88,7 @@ impl Survey<'_> {
     /// Leaves out what stands between the last record that can be believed and a chain, and goes on
     /// in that.
     pub(super) fn gap(&mut self, lost_at: usize, chain: Chain, doubtful: usize) -> Result<()> {
+        let chain = self.improved(chain);
         self.unbroken = false;
         let mut from = lost_at as u64;
         let at = chain.at() as u64;
@@ -81,7 +112,7 @@ impl Survey<'_> {
         let short = chain.end == ChainEnd::Broken;
         let doubtful = match short {
             true => chain.len(),
-            false => 1,
+            false => self.doubtful_at_start(&chain),
         };
         let reason = match short {
             true => Reason::ShortChain,
@@ -130,32 +161,88 @@ impl Survey<'_> {
             !chain.bounds.iter().skip(1).any(meets)
                 && (chain.behind() > lost_at || chain.end != ChainEnd::Broken)
         };
-        let range = (first + 1, lost_at);
-        let mut wanted = others;
-        let chain =
+        let mut from = first + 1;
+        for _ in 0..READINGS {
+            let range = (from, lost_at);
+            let mut wanted = others;
+            let chain =
+                self.resync
+                    .next_chain(self.data, range, &self.state, &mut fits, &mut wanted)?;
+            from = chain.at() + 1;
+            let Some(behind) = behind else {
+                if chain.behind() > lost_at {
+                    return Some(chain);
+                }
+                continue;
+            };
+            let all = (MEET, usize::MAX);
+            let long = self
+                .resync
+                .follow(self.data, chain.at(), &self.state, all, &mut fits);
+            let meets = |at: &usize| *at >= behind.at() && behind.bounds.contains(at);
+            let Some(meets) = long.bounds.iter().position(meets) else {
+                continue;
+            };
+            let gained = long.bounds.iter().take(meets);
+            let gained = gained.filter(|at| **at < behind.at()).count();
+            let lost = self.recent.iter();
+            let lost = lost.filter(|unit| unit.end > chain.at() as u64).count();
+            if gained > lost {
+                return Some(chain);
+            }
+        }
+        None
+    }
+
+    /// The chain that reads more out of the bytes of another one's first record: a record that was
+    /// guessed where none begins may take many for its own.
+    fn improved(&mut self, mut chain: Chain) -> Chain {
+        let mut fits = fits(&mut self.walker);
+        let mut from = chain.at() + 1;
+        while let Some(&first_ends) = chain.bounds.get(1) {
+            let mut wanted = |other: &Chain| {
+                let inside = other.end == ChainEnd::Enough && other.behind() <= first_ends;
+                let more = shared(other, &chain).is_some_and(|(others, own)| others > own);
+                inside || more
+            };
+            let range = (from, first_ends);
+            let found = self
+                .resync
+                .next_within(self.data, range, &self.state, &mut fits, &mut wanted);
+            let Some(other) = found else {
+                break;
+            };
+            from = other.at() + 1;
+            chain = other;
+        }
+        chain
+    }
+
+    /// Records at the start of a chain that can be read another way too, and at least the first.
+    fn doubtful_at_start(&mut self, chain: &Chain) -> usize {
+        let mut fits = fits(&mut self.walker);
+        let mut doubtful = 1;
+        let mut from = chain.at() + 1;
+        while let Some(&until) = chain.bounds.get(doubtful)
+            && doubtful < RECENT
+        {
+            let mut most = doubtful;
+            let mut wanted = |other: &Chain| {
+                if let Some((_, own)) = shared(other, chain) {
+                    most = most.max(own);
+                }
+                false
+            };
+            let range = (from, until);
             self.resync
-                .next_chain(self.data, range, &self.state, &mut fits, &mut wanted)?;
-        let Some(behind) = behind else {
-            return (chain.behind() > lost_at).then_some(chain);
-        };
-        let all = (MEET, usize::MAX);
-        let long = self
-            .resync
-            .follow(self.data, chain.at(), &self.state, all, &mut fits);
-        let meets = long
-            .bounds
-            .iter()
-            .position(|at| *at >= behind.at() && behind.bounds.contains(at))?;
-        let gained = long
-            .bounds
-            .iter()
-            .take(meets)
-            .filter(|at| **at < behind.at());
-        let lost = self
-            .recent
-            .iter()
-            .filter(|unit| unit.end > chain.at() as u64);
-        (gained.count() > lost.count()).then_some(chain)
+                .next_within(self.data, range, &self.state, &mut fits, &mut wanted);
+            from = until;
+            if most == doubtful {
+                break;
+            }
+            doubtful = most;
+        }
+        doubtful
     }
 
     /// A chain of whole records inside of a damaged one, that ends where that does or goes on
@@ -166,7 +253,7 @@ impl Survey<'_> {
             chain.bounds.iter().skip(1).any(|at| *at == end)
                 || (chain.behind() > end && chain.end != ChainEnd::Broken)
         };
-        let range = (start + 1, end);
+        let range = (behind_type(self.data, start), end);
         // Few records have another inside, and most of those that do are short.
         self.resync
             .next_within(self.data, range, &self.state, &mut fits, &mut wanted)

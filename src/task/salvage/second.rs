@@ -1,6 +1,5 @@
-//! A second look at a snapshot whose checksum differs although every record can be read: a length
-//! that became too large may have swallowed whole records and have ended, by chance, where another
-//! one begins.
+//! A second look at a snapshot whose checksum does not prove it: a length that became too large may
+//! have swallowed whole records and have ended, by chance, where another one begins.
 
 use crate::bytes::Step;
 use crate::io::ordered::{Piece as Done, Wanted, ordered};
@@ -8,7 +7,8 @@ use crate::rdb::parser::{RdbParser, State};
 use crate::rdb::resync::{Chain, ChainEnd, Resync};
 use crate::record::Record;
 use crate::task::Run;
-use crate::task::salvage::gap::fits;
+use crate::task::salvage::gap::{behind_type, fits};
+use crate::task::salvage::ledger::Kind;
 use crate::task::salvage::survey::Survey;
 use crate::task::salvage::walk::Walker;
 
@@ -20,32 +20,39 @@ const INSIDE: usize = 2;
 const STRETCH: usize = 256 << 10;
 
 /// Records that hold others, and where the first of those begins.
-pub(super) fn holders(survey: &Survey<'_>, until: usize, run: &Run<'_>) -> Vec<(usize, usize)> {
+pub(super) fn holders(survey: &Survey<'_>, run: &Run<'_>) -> Vec<(usize, usize)> {
     let data = survey.data;
-    let mut parser = RdbParser::new();
-    let mut at = 0;
+    let state = survey.state.at_db(0);
     let mut found = Vec::new();
+    let mut keys = survey.ledger.pieces().iter().filter(|piece| {
+        matches!(piece.kind, Kind::Keys { .. }) && piece.run.is_none() && piece.doubt.is_none()
+    });
+    let mut parser = RdbParser::resume(state.clone(), 0);
+    let (mut at, mut end) = (0, 0);
     ordered(
         run.threads,
         || {
-            if at >= until || parser.state().ended() {
-                return None;
+            if at >= end {
+                let piece = keys.next()?;
+                at = usize::try_from(piece.start).ok()?;
+                end = usize::try_from(piece.end).ok()?;
             }
-            let (start, state) = (at, parser.state().clone());
-            while at < until && at - start < STRETCH {
+            let start = at;
+            while at < end && at - start < STRETCH {
                 let rest = data.get(at..)?;
                 match parser.next_key(rest) {
                     Some((_, after)) => at = data.len() - after.len(),
                     None => match parser.parse(rest, true) {
                         Ok(Step::Parsed { consumed, .. }) => at += consumed,
-                        _ => at = until,
+                        _ => at = end,
                     },
                 }
             }
-            Some((start, at, state))
+            run.progress.at(at as u64);
+            Some((start, at))
         },
         || Walker::new(Default::default(), run.max_spool),
-        |walker, (start, end, state), _| look(data, start, end, &state, walker),
+        |walker, (start, end), _| look(data, start, end, &state, walker),
         |piece| {
             if let Done::Done(mut some) = piece {
                 found.append(&mut some);
@@ -83,7 +90,7 @@ fn look(
             let mut fits = fits(walker);
             let mut wanted = |chain: &Chain| reads_more(data, chain, next, &here);
             if let Some(chain) =
-                resync.next_within(data, (at + 1, next), &here, &mut fits, &mut wanted)
+                resync.next_within(data, (behind_type(data, at), next), &here, &mut fits, &mut wanted)
             {
                 found.push((at, chain.at()));
             }

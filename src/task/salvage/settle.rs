@@ -109,6 +109,37 @@ pub(super) fn databases(survey: &mut Survey<'_>) -> Vec<u64> {
     doubtful
 }
 
+/// Bytes between two gaps that may have come there from another place of the file.
+const MOVED: u64 = 16 << 10;
+
+/// Marks what stands between two gaps that are close together: a block of a file that came to
+/// another place begins and ends like that, and what is in it may belong to another database.
+pub(super) fn between_gaps(survey: &mut Survey<'_>) {
+    let mut from: Option<(usize, u64)> = None;
+    let mut moved = Vec::new();
+    for (number, piece) in survey.ledger.pieces().iter().enumerate() {
+        match piece.kind {
+            Kind::GapEnds => from = Some((number, piece.start)),
+            Kind::Select => from = None,
+            Kind::Lost(Reason::Framing) => {
+                if let Some((first, at)) = from.take()
+                    && piece.start - at < MOVED
+                {
+                    moved.push((first, number));
+                }
+            }
+            _ => {}
+        }
+    }
+    for (first, until) in moved {
+        for piece in survey.ledger.pieces_mut().iter_mut().take(until).skip(first) {
+            if matches!(piece.kind, Kind::Keys { .. } | Kind::Run) && piece.doubt.is_none() {
+                piece.doubt = Some(Reason::ShortChain);
+            }
+        }
+    }
+}
+
 /// What becomes of one of several records of a key.
 #[derive(Clone, Copy)]
 struct Verdict {

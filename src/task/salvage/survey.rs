@@ -370,6 +370,15 @@ impl Survey<'_> {
         self.findings.push(finding);
     }
 
+    /// Whether the checksum says that nothing changed, or there is none and nothing seems to have.
+    pub(super) fn is_proven(&self) -> bool {
+        match self.ending {
+            Ending::Mark(Checksum::Stored(stored), _) => self.unbroken && stored == self.crc,
+            Ending::Mark(..) => self.unbroken,
+            Ending::None(_) => false,
+        }
+    }
+
     /// Checksum of all before the end mark, gaps or not.
     pub(super) fn whole_crc(&self) -> u64 {
         let end = match self.ending {

@@ -260,7 +260,10 @@ impl Walker {
                 _ => Err(error),
             };
         }
-        let bad = |problem| finding::severity(problem) == Severity::Error;
+        // Servers drop empty collections when they load them, and never write any.
+        let bad = |problem| {
+            problem == Problem::EmptyCollection || finding::severity(problem) == Severity::Error
+        };
         if let Some(flaw) = flaws.into_iter().find(|&(problem, _)| bad(problem)) {
             return Ok(Some(flaw));
         }
