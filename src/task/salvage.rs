@@ -177,7 +177,8 @@ fn read<'d>(
     let mut known = Known::default();
     let mut found = again(&start, known.clone())?;
     if !found.is_proven()
-        && let Some(other) = header::against_writer(data, &start) {
+        && let Some(other) = header::against_writer(data, &start)
+    {
         start = other;
         found = again(&start, known.clone())?;
     }

@@ -10,7 +10,7 @@ use crate::bytes::Problem;
 use crate::error::{Error, Result};
 use crate::rdb::parser::opcode;
 use crate::rdb::resync::{Chain, ChainEnd};
-use crate::record::Entry;
+use crate::record::{Entry, RdbType};
 use crate::report::salvage::Reason;
 use crate::task::salvage::ledger::Kind;
 use crate::task::salvage::survey::Survey;
@@ -22,6 +22,8 @@ const DOUBTFUL_BEFORE: usize = 3;
 const DOUBTFUL_BEFORE_KNOWN: usize = 1;
 /// Records over which two readings must come together.
 const MEET: usize = 4096;
+/// Records that must stand inside of another one: the rest of a record may look like one.
+pub(super) const INSIDE: usize = 2;
 /// Readings that are tried in the place of one that led nowhere.
 const READINGS: usize = 64;
 
@@ -54,6 +56,16 @@ pub(super) fn behind_type(data: &[u8], at: usize) -> usize {
         };
         passed += len;
         rest = rest.get(len..).unwrap_or_default();
+    }
+}
+
+/// The same for records inside of others, where few bytes prove nothing: packed forms are full of
+/// what could be keys without a name or a value.
+pub(super) fn fits_inside(walker: &mut Walker) -> impl FnMut(&Entry<'_>) -> bool + '_ {
+    |entry| {
+        let empty = entry.key.is_empty()
+            || (entry.value.rdb_type == RdbType::String && entry.value.bytes.len() < 2);
+        !empty && matches!(walker.flaw(entry), Ok(None))
     }
 }
 
@@ -206,9 +218,9 @@ impl Survey<'_> {
                 inside || more
             };
             let range = (from, first_ends);
-            let found = self
-                .resync
-                .next_within(self.data, range, &self.state, &mut fits, &mut wanted);
+            let found =
+                self.resync
+                    .next_within(self.data, range, &self.state, &mut fits, &mut wanted);
             let Some(other) = found else {
                 break;
             };
@@ -248,9 +260,9 @@ impl Survey<'_> {
     /// A chain of whole records inside of a damaged one, that ends where that does or goes on
     /// behind it.
     pub(super) fn chain_inside(&mut self, start: usize, end: usize) -> Option<usize> {
-        let mut fits = fits(&mut self.walker);
+        let mut fits = fits_inside(&mut self.walker);
         let mut wanted = |chain: &Chain| {
-            chain.bounds.iter().skip(1).any(|at| *at == end)
+            chain.bounds.iter().skip(INSIDE).any(|at| *at == end)
                 || (chain.behind() > end && chain.end != ChainEnd::Broken)
         };
         let range = (behind_type(self.data, start), end);

@@ -5,17 +5,16 @@ use crate::bytes::Step;
 use crate::io::ordered::{Piece as Done, Wanted, ordered};
 use crate::rdb::parser::{RdbParser, State};
 use crate::rdb::resync::{Chain, ChainEnd, Resync};
-use crate::record::Record;
+use crate::rdb::string;
+use crate::record::{Entry, RdbType, Record, Stored};
 use crate::task::Run;
-use crate::task::salvage::gap::{behind_type, fits};
+use crate::task::salvage::gap::{INSIDE, behind_type, fits_inside};
 use crate::task::salvage::ledger::Kind;
 use crate::task::salvage::survey::Survey;
 use crate::task::salvage::walk::Walker;
 
 /// Bytes of a record that could hold two others.
 const HOLDS_TWO: usize = 12;
-/// Records that must stand inside of another one: the rest of a record may look like one.
-const INSIDE: usize = 2;
 /// Bytes looked at by one thread at a time.
 const STRETCH: usize = 256 << 10;
 
@@ -76,28 +75,54 @@ fn look(
     let mut at = start;
     while at < end {
         let rest = data.get(at..).unwrap_or_default();
-        let (is_key, next) = match parser.next_key(rest) {
-            Some((_, after)) => (true, data.len() - after.len()),
+        let (holds, next) = match parser.next_key(rest) {
+            Some((entry, after)) => (may_hold(&entry), data.len() - after.len()),
             None => match parser.parse(rest, true) {
                 Ok(Step::Parsed { consumed, item }) => {
-                    (matches!(item, Record::Entry(_)), at + consumed)
+                    let holds = matches!(&item, Record::Entry(entry) if may_hold(entry));
+                    (holds, at + consumed)
                 }
                 _ => return found,
             },
         };
-        if is_key && next - at >= HOLDS_TWO && parser.state().version().is_some() {
+        if holds && next - at >= HOLDS_TWO {
             let here = parser.state().clone();
-            let mut fits = fits(walker);
+            let mut fits = fits_inside(walker);
             let mut wanted = |chain: &Chain| reads_more(data, chain, next, &here);
-            if let Some(chain) =
-                resync.next_within(data, (behind_type(data, at), next), &here, &mut fits, &mut wanted)
-            {
+            if let Some(chain) = resync.next_within(
+                data,
+                (behind_type(data, at), next),
+                &here,
+                &mut fits,
+                &mut wanted,
+            ) {
                 found.push((at, chain.at()));
             }
         }
         at = next;
     }
     found
+}
+
+/// Whether other records may stand in a value, or in the key, and nothing of it looks wrong: packed
+/// forms know how long they are.
+fn may_hold(entry: &Entry<'_>) -> bool {
+    let plain = |len| entry.key.len() + len >= HOLDS_TWO as u64;
+    match entry.value.rdb_type {
+        RdbType::String => match string::stored(entry.value.bytes) {
+            Ok((_, Stored::Plain(text))) => plain(text.len() as u64),
+            _ => plain(0),
+        },
+        RdbType::ListLinked
+        | RdbType::SetTable
+        | RdbType::HashTable
+        | RdbType::ZsetBinary
+        | RdbType::ZsetText
+        | RdbType::HashExpiry
+        | RdbType::HashValkey
+        | RdbType::Quicklist2 => true,
+        _ => plain(0),
+    }
 }
 
 /// Whether a chain that begins inside of a record comes together with those behind it, and has more

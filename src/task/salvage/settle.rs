@@ -132,7 +132,13 @@ pub(super) fn between_gaps(survey: &mut Survey<'_>) {
         }
     }
     for (first, until) in moved {
-        for piece in survey.ledger.pieces_mut().iter_mut().take(until).skip(first) {
+        for piece in survey
+            .ledger
+            .pieces_mut()
+            .iter_mut()
+            .take(until)
+            .skip(first)
+        {
             if matches!(piece.kind, Kind::Keys { .. } | Kind::Run) && piece.doubt.is_none() {
                 piece.doubt = Some(Reason::ShortChain);
             }
