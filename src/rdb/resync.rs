@@ -83,6 +83,8 @@ impl Chain {
 #[derive(Debug)]
 pub(crate) struct Resync {
     patience: u64,
+    /// Only keys are believed, no records of other kinds.
+    only_keys: bool,
 }
 
 impl Resync {
@@ -90,6 +92,7 @@ impl Resync {
     pub(crate) fn new(len: usize) -> Self {
         Resync {
             patience: PATIENCE.saturating_mul(len as u64).max(PATIENCE_LEAST),
+            only_keys: false,
         }
     }
 
@@ -122,6 +125,21 @@ impl Resync {
             }
         }
         None
+    }
+
+    /// The same among keys alone: a record of another kind inside of a value is none.
+    pub(crate) fn next_keys_within(
+        &mut self,
+        data: &[u8],
+        range: (usize, usize),
+        state: &State,
+        fits: &mut dyn FnMut(&Entry<'_>) -> bool,
+        accepts: &mut dyn FnMut(&Chain) -> bool,
+    ) -> Option<Chain> {
+        self.only_keys = true;
+        let found = self.next_within(data, range, state, fits, accepts);
+        self.only_keys = false;
+        found
     }
 
     /// The first chain that begins in a range and that `accepts` wants, however short it is.
@@ -193,6 +211,7 @@ impl Resync {
                         break ChainEnd::Broken;
                     }
                 }
+                _ if self.only_keys => break ChainEnd::Broken,
                 Record::Eof(_) => {
                     let is_end = ends(data, pos + len);
                     bounds.push(pos + len);

@@ -268,7 +268,7 @@ impl Survey<'_> {
         let range = (behind_type(self.data, start), end);
         // Few records have another inside, and most of those that do are short.
         self.resync
-            .next_within(self.data, range, &self.state, &mut fits, &mut wanted)
+            .next_keys_within(self.data, range, &self.state, &mut fits, &mut wanted)
             .map(|chain| chain.at())
     }
 

@@ -89,7 +89,7 @@ fn look(
             let here = parser.state().clone();
             let mut fits = fits_inside(walker);
             let mut wanted = |chain: &Chain| reads_more(data, chain, next, &here);
-            if let Some(chain) = resync.next_within(
+            if let Some(chain) = resync.next_keys_within(
                 data,
                 (behind_type(data, at), next),
                 &here,
@@ -104,14 +104,13 @@ fn look(
     found
 }
 
-/// Whether other records may stand in a value, or in the key, and nothing of it looks wrong: packed
-/// forms know how long they are.
+/// Whether other records may stand in a value, and nothing of it looks wrong: packed forms know how
+/// long they are.
 fn may_hold(entry: &Entry<'_>) -> bool {
-    let plain = |len| entry.key.len() + len >= HOLDS_TWO as u64;
     match entry.value.rdb_type {
         RdbType::String => match string::stored(entry.value.bytes) {
-            Ok((_, Stored::Plain(text))) => plain(text.len() as u64),
-            _ => plain(0),
+            Ok((_, Stored::Plain(text))) => text.len() >= HOLDS_TWO,
+            _ => false,
         },
         RdbType::ListLinked
         | RdbType::SetTable
@@ -119,9 +118,8 @@ fn may_hold(entry: &Entry<'_>) -> bool {
         | RdbType::ZsetBinary
         | RdbType::ZsetText
         | RdbType::HashExpiry
-        | RdbType::HashValkey
-        | RdbType::Quicklist2 => true,
-        _ => plain(0),
+        | RdbType::HashValkey => true,
+        _ => false,
     }
 }
 
