@@ -268,6 +268,7 @@ Examples:
   redkit dump-to-json dump.rdb.gz | jq    Every key with its value, a line each
   redkit get dump.rdb user:1000           One key
   redkit replay --digest appendonlydir    What does the log come to?
+  redkit salvage dump.rdb -o saved.rdb    Every whole key of a damaged file
   redkit diff old.rdb appendonlydir       Which keys differ?
   redkit log --cmd FLUSHALL appendonlydir Who emptied it, and when?
   redkit explain rdb-checksum             What a finding means

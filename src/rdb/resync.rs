@@ -13,10 +13,10 @@
 //! A snapshot that stands inside a value makes a chain as well. It gives itself away by its end mark,
 //! behind which neither the file ends nor a log begins.
 
-use crate::bytes::Step;
+use crate::bytes::{Element, Step};
 use crate::rdb::parser::{RdbParser, State, opcode};
 use crate::record::types::{Dialect, RdbType};
-use crate::record::{Entry, Record};
+use crate::record::{Entry, Record, Stored};
 
 /// Records that are believed when they follow each other.
 pub(crate) const CHAIN: usize = 32;
@@ -28,9 +28,15 @@ pub(crate) const ZEROS: [u8; 6] = [0; 6];
 /// Effort for each byte of a snapshot, and at the least: input made for the purpose must not cost more.
 const PATIENCE: u64 = 64;
 const PATIENCE_LEAST: u64 = 1 << 26;
-/// Bytes of the first record of a chain where it takes time for each element: first these are
-/// tried, then those.
-const FIRST_OF_MANY: [usize; 2] = [4 << 10, 4 << 20];
+/// Bytes of the first record of a chain where it takes time for each element, and whether a weak
+/// start will do: one after the other is tried.
+const FIRST_OF_MANY: [(usize, bool); 3] = [(4 << 10, false), (4 << 20, false), (4 << 20, true)];
+/// Records at the start of a chain that should have a name and a value.
+const STRONG: usize = 4;
+/// Bytes of an AUX field's name.
+const AUX_NAME: usize = 64;
+/// Lowest version in which a database's number is followed by how many keys it has.
+const RESIZE_SINCE: u32 = 7;
 
 /// How a chain ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +57,8 @@ pub(crate) struct Chain {
     /// Where they begin, and where the last one ends.
     pub(crate) bounds: Vec<usize>,
     pub(crate) end: ChainEnd,
+    /// Some of its first records have no name or no value: few bytes look like those.
+    weak: bool,
 }
 
 impl Chain {
@@ -111,14 +119,17 @@ impl Resync {
         fits: &mut dyn FnMut(&Entry<'_>) -> bool,
         accepts: &mut dyn FnMut(&Chain) -> bool,
     ) -> Option<Chain> {
-        for first in FIRST_OF_MANY {
+        for (first, weak) in FIRST_OF_MANY {
             let mut at = from;
             while at < until && self.patience > 0 {
-                at += openings(data.get(at..until)?, state.dialect())?;
+                let Some(next) = openings(data.get(at..until)?, state.dialect()) else {
+                    break;
+                };
+                at += next;
                 let chain = self.follow(data, at, state, (CHAIN, first), fits);
                 if chain.end == ChainEnd::Embedded {
                     at = chain.behind();
-                } else if chain.is_believed() && accepts(&chain) {
+                } else if chain.is_believed() && (weak || !chain.weak) && accepts(&chain) {
                     return Some(chain);
                 }
                 at += 1;
@@ -154,7 +165,7 @@ impl Resync {
         let mut at = from;
         while at < until && self.patience > 0 {
             at += openings(data.get(at..until)?, state.dialect())?;
-            let [first, _] = FIRST_OF_MANY;
+            let [(first, _), ..] = FIRST_OF_MANY;
             let chain = self.follow(data, at, state, (CHAIN, first), fits);
             if chain.len() > 0 && chain.end != ChainEnd::Embedded && accepts(&chain) {
                 return Some(chain);
@@ -177,6 +188,7 @@ impl Resync {
         let mut parser = RdbParser::resume(state.at_db(0), at as u64);
         let mut bounds = vec![at];
         let mut pos = at;
+        let mut weak = false;
         let end = loop {
             if bounds.len() > most {
                 break ChainEnd::Enough;
@@ -210,6 +222,7 @@ impl Resync {
                     if !fits(&entry) {
                         break ChainEnd::Broken;
                     }
+                    weak |= bounds.len() <= STRONG && is_weak(&entry);
                 }
                 _ if self.only_keys => break ChainEnd::Broken,
                 Record::Eof(_) => {
@@ -220,6 +233,7 @@ impl Resync {
                         false => break ChainEnd::Embedded,
                     }
                 }
+                other if !is_plausible(&other, rest.get(len..), state) => break ChainEnd::Broken,
                 _ => {}
             }
             pos += len;
@@ -228,12 +242,44 @@ impl Resync {
                 break ChainEnd::Broken;
             }
         };
-        Chain { bounds, end }
+        Chain { bounds, end, weak }
     }
 
     /// Counts effort.
     pub(crate) fn pay(&mut self, effort: usize) {
         self.patience = self.patience.saturating_sub(effort as u64);
+    }
+}
+
+/// Whether a key has no name, or a string nothing in it.
+pub(crate) fn is_weak(entry: &Entry<'_>) -> bool {
+    entry.key.is_empty() || (entry.value.rdb_type == RdbType::String && entry.value.bytes.len() < 2)
+}
+
+/// Whether a record that is no key looks like one that a server writes.
+fn is_plausible(record: &Record<'_>, behind: Option<&[u8]>, state: &State) -> bool {
+    match record {
+        Record::Aux { name, .. } => match name {
+            Stored::Plain(Element::Bytes(name)) => {
+                name.len() <= AUX_NAME && name.iter().all(u8::is_ascii_graphic)
+            }
+            _ => false,
+        },
+        Record::Function(source) => match *source {
+            Stored::Plain(Element::Bytes(source)) => source.starts_with(b"#!"),
+            _ => source
+                .to_bytes()
+                .is_ok_and(|source| source.starts_with(b"#!")),
+        },
+        Record::SelectDb(_) => {
+            let says_size = state.version().is_none_or(|v| v.number >= RESIZE_SINCE);
+            let next = behind.and_then(|behind| behind.first());
+            !says_size
+                || state.dialect() == Dialect::Dragonfly
+                || matches!(next, Some(&opcode::RESIZEDB))
+        }
+        Record::ResizeDb { keys, expires } => expires <= keys,
+        _ => true,
     }
 }
 

@@ -9,8 +9,8 @@
 use crate::bytes::Problem;
 use crate::error::{Error, Result};
 use crate::rdb::parser::opcode;
-use crate::rdb::resync::{Chain, ChainEnd};
-use crate::record::{Entry, RdbType};
+use crate::rdb::resync::{Chain, ChainEnd, is_weak};
+use crate::record::Entry;
 use crate::report::salvage::Reason;
 use crate::task::salvage::ledger::Kind;
 use crate::task::salvage::survey::Survey;
@@ -62,11 +62,7 @@ pub(super) fn behind_type(data: &[u8], at: usize) -> usize {
 /// The same for records inside of others, where few bytes prove nothing: packed forms are full of
 /// what could be keys without a name or a value.
 pub(super) fn fits_inside(walker: &mut Walker) -> impl FnMut(&Entry<'_>) -> bool + '_ {
-    |entry| {
-        let empty = entry.key.is_empty()
-            || (entry.value.rdb_type == RdbType::String && entry.value.bytes.len() < 2);
-        !empty && matches!(walker.flaw(entry), Ok(None))
-    }
+    |entry| !is_weak(entry) && matches!(walker.flaw(entry), Ok(None))
 }
 
 impl Survey<'_> {
@@ -145,7 +141,7 @@ impl Survey<'_> {
             if !self.take(stretch)? {
                 break;
             }
-            self.ledger.doubt_keys_since(mark, reason);
+            self.ledger.doubt_since(mark, reason);
         }
         Ok(())
     }
@@ -263,7 +259,8 @@ impl Survey<'_> {
         let mut fits = fits_inside(&mut self.walker);
         let mut wanted = |chain: &Chain| {
             chain.bounds.iter().skip(INSIDE).any(|at| *at == end)
-                || (chain.behind() > end && chain.end != ChainEnd::Broken)
+                || chain.end == ChainEnd::Enough
+                || (chain.behind() > end && chain.end == ChainEnd::Snapshot)
         };
         let range = (behind_type(self.data, start), end);
         // Few records have another inside, and most of those that do are short.

@@ -220,7 +220,8 @@ impl Ledger {
     /// Marks everything from this piece on as doubtful.
     pub(super) fn doubt_since(&mut self, mark: usize, reason: Reason) {
         for piece in self.pieces.iter_mut().skip(mark) {
-            if matches!(piece.kind, Kind::Keys { .. } | Kind::Other | Kind::Run) {
+            let is_kept = matches!(piece.kind, Kind::Keys { .. } | Kind::Other | Kind::Run);
+            if is_kept && piece.doubt.is_none() {
                 piece.doubt = Some(reason);
             }
         }
