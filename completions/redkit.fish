@@ -45,6 +45,7 @@ complete -c redkit -n "__fish_redkit_needs_command" -f -a "get" -d 'Write one ke
 complete -c redkit -n "__fish_redkit_needs_command" -f -a "info" -d 'Show what snapshots, logs and sets of logs say of themselves, in milliseconds'
 complete -c redkit -n "__fish_redkit_needs_command" -f -a "log" -d 'List the commands of a log, with where and when each was written'
 complete -c redkit -n "__fish_redkit_needs_command" -f -a "cut" -d 'Take commands out of a log: undo a FLUSHALL, go back to 14:03'
+complete -c redkit -n "__fish_redkit_needs_command" -f -a "salvage" -d 'Save every whole key of a damaged snapshot'
 complete -c redkit -n "__fish_redkit_needs_command" -f -a "explain" -d 'Explain a finding: what it means, an example, what to do'
 complete -c redkit -n "__fish_redkit_needs_command" -f -a "completions" -d 'Print the completion script for a shell'
 complete -c redkit -n "__fish_redkit_needs_command" -f -a "man" -d 'Write the man pages into a directory'
@@ -314,6 +315,28 @@ complete -c redkit -n "__fish_redkit_using_subcommand cut" -l no-progress -d 'Do
 complete -c redkit -n "__fish_redkit_using_subcommand cut" -l no-mmap -d 'Read files instead of mapping them into memory'
 complete -c redkit -n "__fish_redkit_using_subcommand cut" -s h -l help -d 'Print help: short with -h, all of it with --help'
 complete -c redkit -n "__fish_redkit_using_subcommand cut" -s V -l version -d 'Print the version'
+complete -c redkit -n "__fish_redkit_using_subcommand salvage" -s o -l output -d 'Write to FILE; `-` is the standard output' -r -F
+complete -c redkit -n "__fish_redkit_using_subcommand salvage" -l lost -d 'List what was lost or is doubtful in FILE, a JSON object a line' -r -F
+complete -c redkit -n "__fish_redkit_using_subcommand salvage" -l assume-db -d 'Put keys of which the database is not known into this one' -r
+complete -c redkit -n "__fish_redkit_using_subcommand salvage" -l assume-version -d 'Read and write as this version, as in REDIS0011, whatever the header says' -r
+complete -c redkit -n "__fish_redkit_using_subcommand salvage" -l keep -d 'Of records of the same key that differ, keep the first or the last' -r -f -a "first\t'The first'
+last\t'The last'"
+complete -c redkit -n "__fish_redkit_using_subcommand salvage" -l format -d '`text` for people, or `json`: an object a line for each input' -r -f -a "text\t'For people'
+json\t'For programs'"
+complete -c redkit -n "__fish_redkit_using_subcommand salvage" -l color -d 'When to use colours: auto, always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c redkit -n "__fish_redkit_using_subcommand salvage" -l threads -d 'Threads that decode [default: one a processor]' -r
+complete -c redkit -n "__fish_redkit_using_subcommand salvage" -l max-memory -d 'Memory to use at most, as in 512MiB or 2GB [default: three quarters of what there is]' -r
+complete -c redkit -n "__fish_redkit_using_subcommand salvage" -l max-spool -d 'Room in temporary files to use at most [default: 10GiB]' -r
+complete -c redkit -n "__fish_redkit_using_subcommand salvage" -l force -d 'Replace the output and the list where they exist'
+complete -c redkit -n "__fish_redkit_using_subcommand salvage" -l keep-doubtful -d 'Save doubtful keys too'
+complete -c redkit -n "__fish_redkit_using_subcommand salvage" -s q -l quiet -d 'Say only what is wrong'
+complete -c redkit -n "__fish_redkit_using_subcommand salvage" -s v -l verbose -d 'Say more: how much was read in which time'
+complete -c redkit -n "__fish_redkit_using_subcommand salvage" -l no-progress -d 'Do not show a progress bar'
+complete -c redkit -n "__fish_redkit_using_subcommand salvage" -l no-mmap -d 'Read files instead of mapping them into memory'
+complete -c redkit -n "__fish_redkit_using_subcommand salvage" -s h -l help -d 'Print help: short with -h, all of it with --help'
+complete -c redkit -n "__fish_redkit_using_subcommand salvage" -s V -l version -d 'Print the version'
 complete -c redkit -n "__fish_redkit_using_subcommand explain" -l format -d '`text` for people, or `json`: an object a line for each input' -r -f -a "text\t'For people'
 json\t'For programs'"
 complete -c redkit -n "__fish_redkit_using_subcommand explain" -l color -d 'When to use colours: auto, always, never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
@@ -352,16 +375,17 @@ complete -c redkit -n "__fish_redkit_using_subcommand man" -l no-progress -d 'Do
 complete -c redkit -n "__fish_redkit_using_subcommand man" -l no-mmap -d 'Read files instead of mapping them into memory'
 complete -c redkit -n "__fish_redkit_using_subcommand man" -s h -l help -d 'Print help: short with -h, all of it with --help'
 complete -c redkit -n "__fish_redkit_using_subcommand man" -s V -l version -d 'Print the version'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json replay diff get info log cut explain completions man help" -f -a "check-rdb" -d 'Check snapshots: structure, every value, checksum, who can load them'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json replay diff get info log cut explain completions man help" -f -a "check-aof" -d 'Check logs: every command, what is damaged, what a server makes of it'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json replay diff get info log cut explain completions man help" -f -a "dump-to-json" -d 'Write snapshots and logs as JSON: every key with its value, one object a line'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json replay diff get info log cut explain completions man help" -f -a "replay" -d 'Run a log over its snapshot, as a server does when it starts, and say what comes out'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json replay diff get info log cut explain completions man help" -f -a "diff" -d 'Say which keys differ between two snapshots or logs'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json replay diff get info log cut explain completions man help" -f -a "get" -d 'Write one key as JSON'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json replay diff get info log cut explain completions man help" -f -a "info" -d 'Show what snapshots, logs and sets of logs say of themselves, in milliseconds'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json replay diff get info log cut explain completions man help" -f -a "log" -d 'List the commands of a log, with where and when each was written'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json replay diff get info log cut explain completions man help" -f -a "cut" -d 'Take commands out of a log: undo a FLUSHALL, go back to 14:03'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json replay diff get info log cut explain completions man help" -f -a "explain" -d 'Explain a finding: what it means, an example, what to do'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json replay diff get info log cut explain completions man help" -f -a "completions" -d 'Print the completion script for a shell'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json replay diff get info log cut explain completions man help" -f -a "man" -d 'Write the man pages into a directory'
-complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json replay diff get info log cut explain completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json replay diff get info log cut salvage explain completions man help" -f -a "check-rdb" -d 'Check snapshots: structure, every value, checksum, who can load them'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json replay diff get info log cut salvage explain completions man help" -f -a "check-aof" -d 'Check logs: every command, what is damaged, what a server makes of it'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json replay diff get info log cut salvage explain completions man help" -f -a "dump-to-json" -d 'Write snapshots and logs as JSON: every key with its value, one object a line'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json replay diff get info log cut salvage explain completions man help" -f -a "replay" -d 'Run a log over its snapshot, as a server does when it starts, and say what comes out'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json replay diff get info log cut salvage explain completions man help" -f -a "diff" -d 'Say which keys differ between two snapshots or logs'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json replay diff get info log cut salvage explain completions man help" -f -a "get" -d 'Write one key as JSON'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json replay diff get info log cut salvage explain completions man help" -f -a "info" -d 'Show what snapshots, logs and sets of logs say of themselves, in milliseconds'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json replay diff get info log cut salvage explain completions man help" -f -a "log" -d 'List the commands of a log, with where and when each was written'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json replay diff get info log cut salvage explain completions man help" -f -a "cut" -d 'Take commands out of a log: undo a FLUSHALL, go back to 14:03'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json replay diff get info log cut salvage explain completions man help" -f -a "salvage" -d 'Save every whole key of a damaged snapshot'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json replay diff get info log cut salvage explain completions man help" -f -a "explain" -d 'Explain a finding: what it means, an example, what to do'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json replay diff get info log cut salvage explain completions man help" -f -a "completions" -d 'Print the completion script for a shell'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json replay diff get info log cut salvage explain completions man help" -f -a "man" -d 'Write the man pages into a directory'
+complete -c redkit -n "__fish_redkit_using_subcommand help; and not __fish_seen_subcommand_from check-rdb check-aof dump-to-json replay diff get info log cut salvage explain completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

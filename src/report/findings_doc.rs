@@ -182,7 +182,7 @@ pub const DOCS: &[FindingDoc] = &[
         title: "commands behind a damaged snapshot",
         meaning: "The snapshot in front of a log is damaged from a place on, and its end is not known; further on, whole commands stand, where the log goes on. Servers load neither.",
         example: "A preamble with an overwritten block, and the log behind it.",
-        remedy: "`check-aof --fix --strategy skip` keeps the commands without the snapshot; `salvage` first saves the keys of the snapshot that are whole.",
+        remedy: "`salvage` keeps every whole key of the snapshot and the log behind it; `check-aof --fix --strategy skip` keeps the commands without the snapshot.",
     },
     FindingDoc {
         code: "aof-refused",
