@@ -485,10 +485,12 @@ fn of_records_that_differ_none_is_believed_unless_one_is_asked_for() {
         let input = [at("twice.rdb"), at("out.rdb")];
         let args = ["salvage", "--force", &input[0], "-o", &input[1]];
         let (exit, ..) = redkit(&[&args[..], more].concat());
-        let (_, a, _) = redkit(&["get", &input[1], "a", "--select", "values"]);
-        let (_, b, _) = redkit(&["get", &input[1], "b", "--select", "values"]);
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().trim().to_owned();
-        (exit, text(a), text(b))
+        let value = |key: &str| {
+            let (_, found, _) =
+                redkit(&["dump-to-json", "--key", key, "--select=values", &input[1]]);
+            String::from_utf8(found).unwrap().trim().to_owned()
+        };
+        (exit, value("a"), value("b"))
     };
     let found = |exit, a: &str| (Some(exit), a.to_owned(), "\"x\"".to_owned());
     assert_eq!(value(&[]), found(6, ""));

@@ -231,15 +231,19 @@ fn log_behind(survey: &mut Survey<'_>) -> Result<Option<LogBehind>> {
             _ => None,
         },
         Ending::None(_) => {
-            let from = survey.ledger.end().unwrap_or(0);
-            let from = usize::try_from(from).unwrap_or(data.len());
+            let names = AnyServer::default();
             let found = match begins_a_log(data) {
-                true => resync::Resync::new(data.len() - from.min(data.len())).next_chain(
-                    data,
-                    from,
-                    &AnyServer::default(),
-                ),
+                true => {
+                    // A damaged record may have taken the first commands for its own.
+                    let from = usize::try_from(survey.ledger.end_of_kept()).unwrap_or(data.len());
+                    let mut resync = resync::Resync::new(data.len().saturating_sub(from));
+                    resync.next_chain(data, from, &names)
+                }
                 false => None,
+            };
+            let from = match found {
+                Some(_) => survey.ledger.end_of_whole(),
+                None => survey.ledger.end().unwrap_or(0),
             };
             let end = found.map_or(data.len(), |found| found.at);
             let db = survey.ledger.db();
@@ -247,7 +251,7 @@ fn log_behind(survey: &mut Survey<'_>) -> Result<Option<LogBehind>> {
                 (true, None) => Reason::Truncated,
                 _ => Reason::Framing,
             };
-            survey.ledger.lost(from as u64, end as u64, db, reason)?;
+            survey.ledger.lost(from, end as u64, db, reason)?;
             found.map(|found| found.at)
         }
     };

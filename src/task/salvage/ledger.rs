@@ -83,6 +83,25 @@ impl Ledger {
         self.pieces.len()
     }
 
+    /// Where the last piece ends that is whole.
+    pub(super) fn end_of_kept(&self) -> u64 {
+        let mut pieces = self.pieces.iter().rev().filter(|piece| piece.run.is_none());
+        let kept = pieces.find(|piece| !piece.is_unsaved() && piece.kind != Kind::GapEnds);
+        kept.map_or(0, |piece| piece.end)
+    }
+
+    /// The same; what is lost behind it is forgotten.
+    pub(super) fn end_of_whole(&mut self) -> u64 {
+        while self
+            .pieces
+            .last()
+            .is_some_and(|piece| piece.is_unsaved() || piece.kind == Kind::GapEnds)
+        {
+            self.pieces.pop();
+        }
+        self.end().unwrap_or(0)
+    }
+
     /// Where the last piece ends.
     pub(super) fn end(&self) -> Option<u64> {
         let last = self.pieces.iter().rev().find(|piece| piece.run.is_none());

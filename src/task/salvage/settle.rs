@@ -1,7 +1,7 @@
 //! What is decided once everything was read: to which database records belong, which of equal keys
 //! stays, and what goes into the output.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::bytes::Step;
 use crate::error::Result;
@@ -169,25 +169,15 @@ pub(super) fn duplicates(survey: &mut Survey<'_>, options: &SalvageOptions) -> R
             .or_insert_with(|| vec![earlier])
             .push(later);
     }
-    let places: Vec<Piece> = survey
-        .ledger
-        .pieces()
-        .iter()
-        .filter(|piece| matches!(piece.kind, Kind::Keys { .. }) && piece.run.is_none())
-        .copied()
-        .collect();
+    let wanted: BTreeSet<u64> = groups.values().flatten().copied().collect();
+    let records = records(survey, &wanted);
     let mut verdicts = BTreeMap::new();
     for mut group in groups.into_values() {
         group.sort_unstable();
         group.dedup();
-        let records: Vec<_> = group
-            .into_iter()
-            .filter_map(|at| {
-                let index = places.partition_point(|piece| piece.end <= at);
-                let piece = places.get(index).filter(|piece| piece.start <= at)?;
-                let (end, expires) = unit(survey, at)?;
-                Some((at, end, expires, piece.doubt.is_some()))
-            })
+        let records: Vec<Twin> = group
+            .iter()
+            .filter_map(|at| records.get(at).copied())
             .collect();
         judge(survey.data, &records, options, &mut verdicts);
     }
@@ -253,20 +243,46 @@ fn judge(
     }
 }
 
-/// Where the record of a key ends that begins at a place, and whether it expires.
-fn unit(survey: &Survey<'_>, at: u64) -> Option<(u64, bool)> {
-    let mut parser = RdbParser::resume(survey.state.at_db(0), at);
-    let mut rest = survey.data.get(usize::try_from(at).ok()?..)?;
-    loop {
-        match parser.parse(rest, true).ok()? {
-            Step::Parsed {
-                item: Record::Entry(entry),
-                ..
-            } => return Some((entry.end(), entry.expires_at.is_some())),
-            Step::Parsed { consumed, .. } => rest = rest.get(consumed..)?,
-            Step::NeedMore { .. } => return None,
+/// The records that begin at these places. What a reading found there that was given up since is none.
+fn records(survey: &Survey<'_>, wanted: &BTreeSet<u64>) -> BTreeMap<u64, Twin> {
+    let mut found = BTreeMap::new();
+    let keys = survey.ledger.pieces().iter();
+    let keys = keys.filter(|piece| matches!(piece.kind, Kind::Keys { .. }) && piece.run.is_none());
+    for piece in keys {
+        let Some(&last) = wanted.range(piece.start..piece.end).next_back() else {
+            continue;
+        };
+        let mut parser = RdbParser::resume(survey.state.at_db(0), piece.start);
+        let from = usize::try_from(piece.start).unwrap_or(usize::MAX);
+        let mut rest = survey.data.get(from..).unwrap_or_default();
+        let mut start = piece.start;
+        while start <= last {
+            let expires = match parser.next_key(rest) {
+                Some((entry, after)) => {
+                    rest = after;
+                    Some(entry.expires_at.is_some())
+                }
+                None => match parser.parse(rest, true) {
+                    Ok(Step::Parsed { consumed, item }) => {
+                        rest = rest.get(consumed..).unwrap_or_default();
+                        match item {
+                            Record::Entry(entry) => Some(entry.expires_at.is_some()),
+                            _ => None,
+                        }
+                    }
+                    _ => break,
+                },
+            };
+            if let Some(expires) = expires {
+                let end = parser.offset();
+                if wanted.contains(&start) {
+                    found.insert(start, (start, end, expires, piece.doubt.is_some()));
+                }
+                start = end;
+            }
         }
     }
+    found
 }
 
 /// Cuts the records that verdicts are about out of a piece.
