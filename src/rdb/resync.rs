@@ -77,6 +77,11 @@ impl Chain {
         self.bounds.len().saturating_sub(1)
     }
 
+    /// Whether its start is such that few bytes may look like it by chance.
+    pub(crate) fn is_weak(&self) -> bool {
+        self.weak
+    }
+
     /// Whether something stands there, if only a short piece.
     pub(crate) fn is_believed(&self) -> bool {
         match self.end {
@@ -127,7 +132,8 @@ impl Resync {
                 };
                 at += next;
                 let chain = self.follow(data, at, state, (CHAIN, first), fits);
-                if chain.end == ChainEnd::Embedded {
+                // One or two records that end in this byte are no snapshot.
+                if chain.end == ChainEnd::Embedded && chain.len() > SHORT_CHAIN {
                     at = chain.behind();
                 } else if chain.is_believed() && (weak || !chain.weak) && accepts(&chain) {
                     return Some(chain);

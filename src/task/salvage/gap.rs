@@ -211,7 +211,7 @@ impl Survey<'_> {
             let mut wanted = |other: &Chain| {
                 let inside = other.end == ChainEnd::Enough && other.behind() <= first_ends;
                 let more = shared(other, &chain).is_some_and(|(others, own)| others > own);
-                inside || more
+                (inside || more) && !other.is_weak()
             };
             let range = (from, first_ends);
             let found =
