@@ -204,7 +204,9 @@ impl Ledger {
                 }
                 Kind::Keys { keys, expires } => {
                     let units = recent.iter().filter(|unit| unit.end > from);
-                    let units = units.filter(|unit| unit.start >= last.start);
+                    // Damaged and doubtful keys are pieces of their own, and were taken before.
+                    let whole = last.end;
+                    let units = units.filter(|unit| unit.start >= last.start && unit.end <= whole);
                     let mut end = last.end;
                     for unit in units {
                         *keys = keys.saturating_sub(1);
