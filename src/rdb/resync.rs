@@ -131,6 +131,10 @@ impl Resync {
                     break;
                 };
                 at += next;
+                if starts_with_zeros(data, at) {
+                    at += 1;
+                    continue;
+                }
                 let chain = self.follow(data, at, state, (CHAIN, first), fits);
                 // One or two records that end in this byte are no snapshot.
                 if chain.end == ChainEnd::Embedded && chain.len() > SHORT_CHAIN {
@@ -171,6 +175,10 @@ impl Resync {
         let mut at = from;
         while at < until && self.patience > 0 {
             at += openings(data.get(at..until)?, state.dialect())?;
+            if starts_with_zeros(data, at) {
+                at += 1;
+                continue;
+            }
             let [(first, _), ..] = FIRST_OF_MANY;
             let chain = self.follow(data, at, state, (CHAIN, first), fits);
             if chain.len() > 0 && chain.end != ChainEnd::Embedded && accepts(&chain) {
@@ -255,6 +263,12 @@ impl Resync {
     pub(crate) fn pay(&mut self, effort: usize) {
         self.patience = self.patience.saturating_sub(effort as u64);
     }
+}
+
+/// Whether zeros stand there that are no records: values may be full of them.
+#[inline]
+fn starts_with_zeros(data: &[u8], at: usize) -> bool {
+    data.get(at..).is_some_and(|rest| rest.starts_with(&ZEROS))
 }
 
 /// Whether a key has no name, or a string nothing in it.
