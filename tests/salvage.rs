@@ -43,6 +43,7 @@ struct Sound {
     bytes: Vec<u8>,
     /// Where records begin, with their keys.
     starts: Vec<(usize, Name)>,
+    names: BTreeSet<Name>,
 }
 
 impl Sound {
@@ -95,11 +96,13 @@ impl Sound {
             let json: Value = serde_json::from_str(line).unwrap();
             (json["offset"].as_u64().unwrap() as usize, name_of(&json))
         });
-        let starts = starts.collect();
+        let starts: Vec<(usize, Name)> = starts.collect();
+        let names = starts.iter().map(|(_, name)| name.clone()).collect();
         Sound {
             folder,
             bytes,
             starts,
+            names,
         }
     }
 
@@ -242,7 +245,7 @@ struct Tally {
     whole_lost: u64,
     framing_lost: u64,
     hidden: u64,
-    wrong: u64,
+    changed_inside: u64,
     wrong_runs: Vec<String>,
 }
 
@@ -287,7 +290,8 @@ fn one(sound: &Sound, kind: ServerKind, number: usize, serve: bool, tally: &mut 
         .iter()
         .any(|loss| loss["reason"] == "lost-framing");
     let hidden = salvage["hidden_change"].as_bool().unwrap();
-    let (mut whole_lost, mut wrong, mut gone) = (0, 0, BTreeSet::new());
+    let (mut whole_lost, mut gone) = (0, BTreeSet::new());
+    let (mut wrong, mut renamed) = (Vec::new(), 0);
     for line in String::from_utf8(differences).unwrap().lines() {
         let json: Value = serde_json::from_str(line).unwrap();
         match json["change"].as_str().unwrap() {
@@ -295,15 +299,28 @@ fn one(sound: &Sound, kind: ServerKind, number: usize, serve: bool, tally: &mut 
                 whole_lost += u64::from(!touched.contains(&name_of(&json)));
                 gone.insert(name_of(&json));
             }
-            _ => wrong += 1,
+            // Nothing in a snapshot tells that bytes of a plain string changed. The report says
+            // that something did, and it may have done so where the damage is and nowhere else.
+            "changed" | "expiry" if hidden && touched.contains(&name_of(&json)) => {
+                tally.changed_inside += 1;
+            }
+            "added" if hidden && !sound.names.contains(&name_of(&json)) => renamed += 1,
+            _ => wrong.push(line.to_owned()),
         }
     }
-    // One byte is one key, and the report says that something changed.
+    // A name is a plain string as well: as many keys have another one as are gone.
+    if renamed > gone.intersection(&touched).count() {
+        wrong.push(format!("{renamed} keys that never were"));
+    }
     if hidden {
-        assert!(wrong <= 2 && whole_lost == 0, "{what}: {wrong} wrong");
-    } else if wrong > 0 {
-        tally.wrong += wrong;
-        tally.wrong_runs.push(format!("{what}: {wrong}"));
+        assert_eq!(whole_lost, 0, "{what}");
+    }
+    if let Some(first) = wrong.first() {
+        let count = wrong.len();
+        let ranges = format!("{ranges:x?}");
+        tally
+            .wrong_runs
+            .push(format!("{what} at {ranges}: {count}, {first}"));
     }
     match framing_lost {
         true => assert!(
@@ -362,6 +379,7 @@ fn one(sound: &Sound, kind: ServerKind, number: usize, serve: bool, tally: &mut 
 #[test]
 fn what_is_whole_is_saved_and_nothing_is_saved_wrong() {
     let runs = count(4, 300);
+    let mut wrong = Vec::new();
     for kind in ServerKind::usable() {
         let sound = Sound::of(kind);
         let mut tally = Tally::default();
@@ -369,18 +387,13 @@ fn what_is_whole_is_saved_and_nothing_is_saved_wrong() {
             one(&sound, kind, number, number % 50 == 3, &mut tally);
         }
         eprintln!("{}: {} keys, {tally:?}", kind.id(), sound.starts.len());
-        // Known and not yet solved: of two blocks that changed places, a seam may by chance read as
-        // whole records, and one of them is then saved wrong without being in doubt.
-        assert!(
-            tally.wrong_runs.len() <= runs / 50 + 1,
-            "{:?}",
-            tally.wrong_runs
-        );
+        wrong.append(&mut tally.wrong_runs);
         if !support::full() && kind != ServerKind::Redis62 {
             continue;
         }
         assert!(tally.framing_lost > 0);
     }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 /// Bytes of a file in the test data.
@@ -532,6 +545,90 @@ fn the_source_stays_and_outputs_are_refused_where_they_must_be() {
     assert_eq!(names.len(), 4, "{names:?}");
     assert_eq!(fs::read(at("a.rdb")).unwrap(), bytes);
     assert_eq!(fs::read(at("old")).unwrap(), b"old");
+}
+
+#[test]
+fn a_full_disk_leaves_the_old_file_and_nothing_else() {
+    let folder = TempFolder::new();
+    let disk = folder.path().join("disk");
+    fs::create_dir(&disk).unwrap();
+    let mounted = Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=1m", "redkit-test"])
+        .arg(&disk)
+        .stderr(Stdio::null())
+        .status();
+    if !mounted.is_ok_and(|status| status.success()) {
+        eprintln!("skipped: only root can mount a small file system");
+        return;
+    }
+    let mut bytes = b"REDIS0011\xfe\x00".to_vec();
+    for number in 0..100_000 {
+        bytes
+            .extend_from_slice(format!("\0\x0akey:{number:06}\x14twenty bytes of text").as_bytes());
+    }
+    let source = folder.path().join("a.rdb");
+    fs::write(&source, &bytes).unwrap();
+    let (out, list) = (disk.join("out"), disk.join("list"));
+    fs::write(&out, b"old").unwrap();
+    let args = [&source, Path::new("-o"), &out, Path::new("--lost"), &list];
+    let args = args.map(|arg| arg.to_str().unwrap());
+    let (exit, _, words) = redkit(&[&["salvage", "--force"], &args[..]].concat());
+    let left = fs::read_dir(&disk).unwrap().count();
+    let old = fs::read(&out).unwrap();
+    let unmounted = Command::new("umount").arg(&disk).status().unwrap();
+    assert!(unmounted.success());
+    assert_eq!(exit, Some(3), "{words}");
+    assert!(words.contains("No space left"), "{words}");
+    assert_eq!((left, old.as_slice()), (1, &b"old"[..]));
+}
+
+#[test]
+fn keys_whose_selection_is_lost_go_where_they_are_told_to() {
+    let folder = TempFolder::new();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let mut bytes = b"REDIS0011".to_vec();
+    let mut selection = 0;
+    for db in [0u8, 7] {
+        selection = bytes.len();
+        bytes.extend_from_slice(&[0xfe, db, 0xfb, 60, 0]);
+        for number in 10..70 {
+            bytes.extend_from_slice(format!("\0\x05key{number}\x05value").as_bytes());
+        }
+    }
+    bytes.extend_from_slice(b"\xff\0\0\0\0\0\0\0\0");
+    bytes[selection - 20..selection + 3].fill(0x99);
+    fs::write(at("a.rdb"), &bytes).unwrap();
+    let saved = |more: &[&str]| {
+        let input = [at("a.rdb"), at("out.rdb")];
+        let args = [
+            "salvage",
+            "--force",
+            "--format=json",
+            &input[0],
+            "-o",
+            &input[1],
+        ];
+        let (exit, report, words) = redkit(&[&args[..], more].concat());
+        assert_eq!(exit, Some(6), "{words}");
+        let report: Value = serde_json::from_slice(&report).unwrap();
+        let dbs = report["salvage"]["dbs"].as_array().unwrap().iter();
+        let counts = dbs.map(|db| (db["db"].as_u64().unwrap(), db["keys"].as_u64().unwrap()));
+        counts.filter(|(_, keys)| *keys > 0).collect::<Vec<_>>()
+    };
+    let without = saved(&[]);
+    assert!(matches!(without[..], [(0, 45..=58)]), "{without:?}");
+    let with = saved(&["--assume-db=7"]);
+    assert!(matches!(with[..], [(0, 45..=58), (7, 45..=60)]), "{with:?}");
+    let all = saved(&["--assume-db=7", "--keep-doubtful"]);
+    assert!(matches!(all[..], [(0, 57..=58), (7, 59..=60)]), "{all:?}");
+    let (_, keys, _) = redkit(&["dump-to-json", "--select=meta", &at("out.rdb")]);
+    let keys = String::from_utf8(keys).unwrap();
+    assert!(
+        keys.lines()
+            .filter(|line| line.contains("\"db\":7"))
+            .count()
+            >= 59
+    );
 }
 
 #[test]

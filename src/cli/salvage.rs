@@ -24,8 +24,9 @@ use crate::task::salvage::{Keep, Outputs, SalvageOptions, salvage};
 /// that be damaged too, `check-aof --fix` mends it afterwards. The source is never touched.
 ///
 /// What may not be what it once was is doubtful, and left out without --keep-doubtful: keys right
-/// before and behind a place where bytes are lost, records of one key that differ, and keys of which
-/// the database is not known because its selection may have been lost.
+/// before and behind a place where bytes are lost, as far around it as a disk's block is long where
+/// that place may be the end of a block from elsewhere, records of one key that differ, and keys of
+/// which the database is not known because its selection may have been lost.
 ///
 /// A byte that changed inside of a string is seen by the checksum alone, which cannot tell where. Then
 /// every key is saved, and the report says so.

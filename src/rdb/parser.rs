@@ -238,6 +238,21 @@ impl RdbParser {
         Some((entry, end))
     }
 
+    /// The record at the start of `data`, where one is only guessed at: says nothing of what is
+    /// wrong, and so copies nothing to say it. Gives how many bytes it has as well.
+    pub(crate) fn guess<'d>(&mut self, data: &'d [u8]) -> Option<(Record<'d>, usize)> {
+        if let Some((entry, after)) = self.next_key(data) {
+            return Some((Record::Entry(entry), data.len() - after.len()));
+        }
+        let (rest, item) = self.record(data).ok()?;
+        if !matches!(item, Record::Entry(_)) || self.state.pending.is_some() {
+            self.apply(&item, data).ok()?;
+        }
+        let consumed = data.len() - rest.len();
+        self.at += consumed as u64;
+        Some((item, consumed))
+    }
+
     /// The same for a key whose value was framed before.
     pub(crate) fn key_of<'d>(&self, data: &'d [u8], value: RawValue<'d>) -> Option<Entry<'d>> {
         let (entry, _) = self.next_name(data)?;

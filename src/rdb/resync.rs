@@ -13,8 +13,9 @@
 //! A snapshot that stands inside a value makes a chain as well. It gives itself away by its end mark,
 //! behind which neither the file ends nor a log begins.
 
-use crate::bytes::{Element, Step};
+use crate::bytes::Element;
 use crate::rdb::parser::{RdbParser, State, opcode};
+use crate::rdb::string;
 use crate::record::types::{Dialect, RdbType};
 use crate::record::{Entry, Record, Stored};
 
@@ -96,8 +97,10 @@ impl Chain {
 #[derive(Debug)]
 pub(crate) struct Resync {
     patience: u64,
-    /// Only keys are believed, no records of other kinds.
-    only_keys: bool,
+    /// Only keys are believed, no records of other kinds, and the first ends here at the latest.
+    only_keys: Option<usize>,
+    /// Bytes that may open a record, for the dialect that was asked for last.
+    openings: Option<(Dialect, Box<[bool; 256]>)>,
 }
 
 impl Resync {
@@ -105,7 +108,8 @@ impl Resync {
     pub(crate) fn new(len: usize) -> Self {
         Resync {
             patience: PATIENCE.saturating_mul(len as u64).max(PATIENCE_LEAST),
-            only_keys: false,
+            only_keys: None,
+            openings: None,
         }
     }
 
@@ -127,14 +131,10 @@ impl Resync {
         for (first, weak) in FIRST_OF_MANY {
             let mut at = from;
             while at < until && self.patience > 0 {
-                let Some(next) = openings(data.get(at..until)?, state.dialect()) else {
+                let Some(next) = self.opening(data, at, until, state.dialect()) else {
                     break;
                 };
-                at += next;
-                if starts_with_zeros(data, at) {
-                    at += 1;
-                    continue;
-                }
+                at = next;
                 let chain = self.follow(data, at, state, (CHAIN, first), fits);
                 // One or two records that end in this byte are no snapshot.
                 if chain.end == ChainEnd::Embedded && chain.len() > SHORT_CHAIN {
@@ -148,18 +148,19 @@ impl Resync {
         None
     }
 
-    /// The same among keys alone: a record of another kind inside of a value is none.
+    /// The same among keys alone, the first of which ends at `first_ends` at the latest: a record
+    /// of another kind inside of a value is none.
     pub(crate) fn next_keys_within(
         &mut self,
         data: &[u8],
-        range: (usize, usize),
+        (range, first_ends): ((usize, usize), usize),
         state: &State,
         fits: &mut dyn FnMut(&Entry<'_>) -> bool,
         accepts: &mut dyn FnMut(&Chain) -> bool,
     ) -> Option<Chain> {
-        self.only_keys = true;
+        self.only_keys = Some(first_ends);
         let found = self.next_within(data, range, state, fits, accepts);
-        self.only_keys = false;
+        self.only_keys = None;
         found
     }
 
@@ -174,11 +175,7 @@ impl Resync {
     ) -> Option<Chain> {
         let mut at = from;
         while at < until && self.patience > 0 {
-            at += openings(data.get(at..until)?, state.dialect())?;
-            if starts_with_zeros(data, at) {
-                at += 1;
-                continue;
-            }
+            at = self.opening(data, at, until, state.dialect())?;
             let [(first, _), ..] = FIRST_OF_MANY;
             let chain = self.follow(data, at, state, (CHAIN, first), fits);
             if chain.len() > 0 && chain.end != ChainEnd::Embedded && accepts(&chain) {
@@ -187,6 +184,36 @@ impl Resync {
             at += 1;
         }
         None
+    }
+
+    /// The first place where a record may begin, as far as few bytes tell.
+    fn opening(
+        &mut self,
+        data: &[u8],
+        from: usize,
+        until: usize,
+        dialect: Dialect,
+    ) -> Option<usize> {
+        let table = match &mut self.openings {
+            Some((known, table)) if *known == dialect => table,
+            openings => {
+                let table = std::array::from_fn(|byte| is_opening(byte as u8, dialect));
+                &mut openings.insert((dialect, Box::new(table))).1
+            }
+        };
+        let ends = self.only_keys.unwrap_or(data.len());
+        let mut at = from;
+        loop {
+            let bytes = data.get(at..until)?;
+            at += bytes
+                .iter()
+                .position(|&byte| table.get(usize::from(byte)) == Some(&true))?;
+            let record = data.get(at..ends)?;
+            if may_be(record) && !starts_with_zeros(data, at) {
+                return Some(at);
+            }
+            at += 1;
+        }
     }
 
     /// Follows the records that begin at `at`: `most` of them, the first of them no longer than
@@ -200,10 +227,12 @@ impl Resync {
         fits: &mut dyn FnMut(&Entry<'_>) -> bool,
     ) -> Chain {
         let mut parser = RdbParser::resume(state.at_db(0), at as u64);
-        let mut bounds = vec![at];
+        // Nearly every guess ends at its first record: no room is made before that.
+        let mut bounds = Vec::new();
         let mut pos = at;
         let mut weak = false;
         let end = loop {
+            let is_first = bounds.is_empty();
             if bounds.len() > most {
                 break ChainEnd::Enough;
             }
@@ -215,19 +244,17 @@ impl Resync {
                 break ChainEnd::Broken;
             }
             let many = takes_time(rest);
-            let window = match many && bounds.len() == 1 {
-                true => rest.get(..first).unwrap_or(rest),
-                false => rest,
+            let window = match (is_first, self.only_keys) {
+                (true, Some(until)) => data.get(pos..until).unwrap_or_default(),
+                _ => rest,
             };
-            let (item, len) = match parser.next_key(window) {
-                Some((entry, after)) => (Record::Entry(entry), window.len() - after.len()),
-                None => match parser.parse(window, false) {
-                    Ok(Step::Parsed { consumed, item }) => (item, consumed),
-                    _ => {
-                        self.pay(if many { window.len().min(first) / 8 } else { 4 });
-                        break ChainEnd::Broken;
-                    }
-                },
+            let window = match many && is_first {
+                true => window.get(..first).unwrap_or(window),
+                false => window,
+            };
+            let Some((item, len)) = parser.guess(window) else {
+                self.pay(if many { window.len().min(first) / 8 } else { 4 });
+                break ChainEnd::Broken;
             };
             self.pay(1 + if many { len / 8 } else { 0 });
             match item {
@@ -238,9 +265,12 @@ impl Resync {
                     }
                     weak |= bounds.len() <= STRONG && is_weak(&entry);
                 }
-                _ if self.only_keys => break ChainEnd::Broken,
+                _ if self.only_keys.is_some() => break ChainEnd::Broken,
                 Record::Eof(_) => {
                     let is_end = ends(data, pos + len);
+                    if is_first {
+                        bounds.push(pos);
+                    }
                     bounds.push(pos + len);
                     match is_end {
                         true => break ChainEnd::Snapshot,
@@ -249,6 +279,9 @@ impl Resync {
                 }
                 other if !is_plausible(&other, rest.get(len..), state) => break ChainEnd::Broken,
                 _ => {}
+            }
+            if is_first {
+                bounds.push(pos);
             }
             pos += len;
             bounds.push(pos);
@@ -312,11 +345,6 @@ pub(crate) fn ends(data: &[u8], at: usize) -> bool {
     }
 }
 
-/// Bytes before the first one that may open a record.
-fn openings(data: &[u8], dialect: Dialect) -> Option<usize> {
-    data.iter().position(|&byte| is_opening(byte, dialect))
-}
-
 /// Whether a record may begin with this byte.
 #[inline]
 fn is_opening(byte: u8, dialect: Dialect) -> bool {
@@ -330,6 +358,49 @@ fn is_opening(byte: u8, dialect: Dialect) -> bool {
         opcode::KEY_META_OR_SLOT_IMPORT => matches!(dialect, Dialect::Redis13 | Dialect::Valkey),
         opcode::SLOT_INFO..=opcode::EOF => byte != opcode::FUNCTION_PRE_GA,
         _ => false,
+    }
+}
+
+/// Whether name and value of a key that begins with its type may be what they say, for all that
+/// their lengths tell. Nearly no bytes of a value pass this.
+#[inline]
+fn may_be(record: &[u8]) -> bool {
+    let [rdb_type, rest @ ..] = record else {
+        return false;
+    };
+    if *rdb_type > 64 {
+        return true;
+    }
+    let Some(value) = behind_string(rest) else {
+        return false;
+    };
+    match *rdb_type {
+        0 | 9..=13 | 16 | 17 | 20 => behind_string(value).is_some(),
+        _ => !value.is_empty(),
+    }
+}
+
+/// What stands behind a string that looks like one by its length.
+#[inline]
+fn behind_string(bytes: &[u8]) -> Option<&[u8]> {
+    match *bytes {
+        [len @ 0..=0x3f, ref rest @ ..] => rest.get(usize::from(len)..),
+        [high @ 0x40..=0x7f, low, ref rest @ ..] => {
+            rest.get(usize::from(high & 0x3f) << 8 | usize::from(low)..)
+        }
+        [0x80, a, b, c, d, ref rest @ ..] => {
+            rest.get(usize::try_from(u32::from_be_bytes([a, b, c, d])).ok()?..)
+        }
+        [form @ 0xc0..=0xc2, ref rest @ ..] => rest.get(1 << (form - 0xc0)..),
+        [0xc3, ref rest @ ..] => {
+            // The lengths of a compressed string: the shorter one stands first.
+            let (rest, packed) = string::number(rest).ok()?;
+            let (rest, len) = string::number(rest).ok()?;
+            let packed = usize::try_from(packed).ok().filter(|_| packed < len)?;
+            rest.get(packed..)
+        }
+        [0x81, ..] => string::stored(bytes).ok().map(|(rest, _)| rest),
+        _ => None,
     }
 }
 
@@ -351,6 +422,7 @@ fn takes_time(record: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bytes::Step;
     use crate::rdb::segments::testing::{Dice, Mix, snapshot};
 
     fn state_of(data: &[u8]) -> State {

@@ -29,6 +29,8 @@ pub enum Reason {
     FirstOfChain,
     /// Few records between two gaps.
     ShortChain,
+    /// A block of a disk away from a gap: such a block may have come there from elsewhere.
+    NearGap,
     /// A snapshot inside a value that lost its frame.
     Embedded,
     /// The gap before it may have hidden the selection of another database.
@@ -37,7 +39,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Reason; 12] = [
+    pub const ALL: [Reason; 13] = [
         Reason::Header,
         Reason::Framing,
         Reason::Truncated,
@@ -48,6 +50,7 @@ impl Reason {
         Reason::BeforeGap,
         Reason::FirstOfChain,
         Reason::ShortChain,
+        Reason::NearGap,
         Reason::Embedded,
         Reason::Database,
     ];
@@ -65,6 +68,7 @@ impl Reason {
             Reason::BeforeGap => "before-gap",
             Reason::FirstOfChain => "first-behind-gap",
             Reason::ShortChain => "between-gaps",
+            Reason::NearGap => "near-gap",
             Reason::Embedded => "embedded-snapshot",
             Reason::Database => "database-unknown",
         }
@@ -83,6 +87,7 @@ impl Reason {
             Reason::BeforeGap => "right before a gap: its end may be missing",
             Reason::FirstOfChain => "first behind a gap: its expiry may be missing",
             Reason::ShortChain => "few records between two gaps",
+            Reason::NearGap => "within a disk block of a gap: may have come from elsewhere",
             Reason::Embedded => "part of a snapshot inside a value",
             Reason::Database => "the gap before may have hidden another database",
         }

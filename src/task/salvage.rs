@@ -8,6 +8,7 @@
 mod gap;
 mod header;
 mod ledger;
+mod near;
 mod second;
 mod settle;
 mod survey;
@@ -25,7 +26,7 @@ use crate::error::{Error, ErrorKind, Hint, Place, Result, What};
 use crate::io::kind::Kind as FileKind;
 use crate::io::origin::Identity;
 use crate::io::output::{Existing, Output};
-use crate::io::source::{Content, Origin};
+use crate::io::source::{Content, Map, Origin};
 use crate::record::Checksum;
 use crate::record::types::RdbVersion;
 use crate::report::check::ChecksumState;
@@ -97,7 +98,7 @@ pub fn salvage(
     };
     let data: &[u8] = &map;
     let start = header::start(data, options.assume_version)?;
-    let (mut survey, start) = read(data, start, options, run)?;
+    let (mut survey, start) = read(&map, start, options, run)?;
     settle::duplicates(&mut survey, options)?;
     settle::save(&mut survey, options);
     let log = log_behind(&mut survey)?;
@@ -168,16 +169,16 @@ fn refuse_input(origin: &Origin, path: &Path) -> Result<()> {
 
 /// Reads it, and again with what the first pass came to know.
 fn read<'d>(
-    data: &'d [u8],
+    map: &'d Map,
     mut start: Start,
     options: &SalvageOptions,
     run: &Run<'_>,
 ) -> Result<(Survey<'d>, Start)> {
-    let again = |start: &Start, known| survey(data, (start.state.clone(), start.at), known, run);
+    let again = |start: &Start, known| survey(map, (start.state.clone(), start.at), known, run);
     let mut known = Known::default();
     let mut found = again(&start, known.clone())?;
     if !found.is_proven()
-        && let Some(other) = header::against_writer(data, &start)
+        && let Some(other) = header::against_writer(map, &start)
     {
         start = other;
         found = again(&start, known.clone())?;
@@ -191,6 +192,7 @@ fn read<'d>(
         }
     }
     settle::between_gaps(&mut found);
+    near::near_gaps(&mut found);
     let doubtful = settle::databases(&mut found);
     if let Some(db) = options.assume_db
         && !doubtful.is_empty()
@@ -198,6 +200,7 @@ fn read<'d>(
         known.dbs = doubtful.into_iter().map(|at| (at, db)).collect();
         found = again(&start, known)?;
         settle::between_gaps(&mut found);
+        near::near_gaps(&mut found);
         settle::databases(&mut found);
     }
     if let Some(problem) = found.checksum_differs()

@@ -16,10 +16,11 @@ use crate::task::salvage::ledger::Kind;
 use crate::task::salvage::survey::Survey;
 use crate::task::salvage::walk::{Content, RECENT, Unit, Walker};
 
-/// Keys right before a gap that may be another's bytes, or have lost some of their own.
-const DOUBTFUL_BEFORE: usize = 3;
+/// Keys right before a gap that may be another's bytes, or have lost some of their own; those not
+/// counted that few bytes look like.
+const DOUBTFUL_BEFORE: usize = 4;
 /// The same where a record before the gap was found to be the damaged one.
-const DOUBTFUL_BEFORE_KNOWN: usize = 1;
+const DOUBTFUL_BEFORE_KNOWN: usize = 2;
 /// Records over which two readings must come together.
 const MEET: usize = 4096;
 /// Records that must stand inside of another one: the rest of a record may look like one.
@@ -265,7 +266,13 @@ impl Survey<'_> {
         let range = (behind_type(self.data, start), end);
         // Few records have another inside, and most of those that do are short.
         self.resync
-            .next_keys_within(self.data, range, &self.state, &mut fits, &mut wanted)
+            .next_keys_within(
+                self.data,
+                (range, self.data.len()),
+                &self.state,
+                &mut fits,
+                &mut wanted,
+            )
             .map(|chain| chain.at())
     }
 
@@ -291,12 +298,17 @@ impl Survey<'_> {
     /// Marks the last keys as doubtful.
     fn doubt(&mut self, most: usize) -> Result<()> {
         let barrier = self.barrier;
+        let mut strong = 0;
         let last: Vec<Unit> = self
             .recent
             .iter()
             .rev()
             .take_while(|unit| unit.start >= barrier)
-            .take(most)
+            .take_while(|unit| {
+                let wanted = strong < most;
+                strong += usize::from(!unit.weak);
+                wanted
+            })
             .copied()
             .collect();
         let Some(first) = last.last() else {

@@ -3,6 +3,7 @@
 
 use crate::bytes::Step;
 use crate::io::ordered::{Piece as Done, Wanted, ordered};
+use crate::io::source::Behind;
 use crate::rdb::parser::{RdbParser, State};
 use crate::rdb::resync::{Chain, ChainEnd, Resync};
 use crate::rdb::string;
@@ -23,6 +24,7 @@ pub(super) fn holders(survey: &Survey<'_>, run: &Run<'_>) -> Vec<(usize, usize)>
     let data = survey.data;
     let state = survey.state.at_db(0);
     let mut found = Vec::new();
+    let mut behind = Behind::new(Some(survey.map));
     let mut keys = survey.ledger.pieces().iter().filter(|piece| {
         matches!(piece.kind, Kind::Keys { .. }) && piece.run.is_none() && piece.doubt.is_none()
     });
@@ -51,10 +53,11 @@ pub(super) fn holders(survey: &Survey<'_>, run: &Run<'_>) -> Vec<(usize, usize)>
             Some((start, at))
         },
         || Walker::new(Default::default(), run.max_spool),
-        |walker, (start, end), _| look(data, start, end, &state, walker),
+        |walker, (start, end), _| (look(data, start, end, &state, walker), end),
         |piece| {
-            if let Done::Done(mut some) = piece {
+            if let Done::Done((mut some, end)) = piece {
                 found.append(&mut some);
+                behind.reach(end as u64);
             }
             (Wanted::More, None)
         },
@@ -86,13 +89,13 @@ fn look(
             },
         };
         if holds && next - at >= HOLDS_TWO {
-            let here = parser.state().clone();
+            let here = parser.state();
             let mut fits = fits_inside(walker);
-            let mut wanted = |chain: &Chain| reads_more(data, chain, next, &here);
+            let mut wanted = |chain: &Chain| reads_more(data, chain, next, here);
             if let Some(chain) = resync.next_keys_within(
                 data,
-                (behind_type(data, at), next),
-                &here,
+                ((behind_type(data, at), next), next),
+                here,
                 &mut fits,
                 &mut wanted,
             ) {

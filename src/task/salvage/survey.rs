@@ -6,6 +6,7 @@ use crate::bytes::{Problem, Step};
 use crate::encoding::crc64;
 use crate::error::{Error, Hint, Place, Result, What};
 use crate::io::ordered::{Piece as Done, Wanted, ordered};
+use crate::io::source::{Behind, Map};
 use crate::rdb::parser::{RdbParser, State};
 use crate::rdb::resync::{Resync, ends};
 use crate::record::{Checksum, Record};
@@ -19,6 +20,8 @@ use crate::task::salvage::walk::{Content, Item, RECENT, Stretch, Unit, Walker};
 /// Bytes that one thread reads at a time, at the most, and right behind damage.
 const MOST: usize = 256 << 10;
 const LEAST: usize = 1 << 10;
+/// Bytes that are summed at a time.
+const CHUNK: usize = 1 << 20;
 /// Keys that stand twice and are told apart, at the most.
 const TWICE: usize = 1 << 20;
 
@@ -43,6 +46,7 @@ pub(super) enum Ending {
 /// What a pass came to.
 pub(super) struct Survey<'d> {
     pub(super) data: &'d [u8],
+    pub(super) map: &'d Map,
     pub(super) state: State,
     pub(super) ledger: Ledger,
     pub(super) keys: KeysTwice,
@@ -74,7 +78,7 @@ pub(super) struct Survey<'d> {
 /// # Errors
 /// No room for what must be held, or a version that is not known.
 pub(super) fn survey<'d>(
-    data: &'d [u8],
+    map: &'d Map,
     start: (State, usize),
     known: Known,
     run: &Run<'_>,
@@ -82,8 +86,11 @@ pub(super) fn survey<'d>(
     let prints = (Fingerprinter::default(), Fingerprinter::default());
     let new_walker = || Walker::new(prints.clone(), run.max_spool);
     let (state, at) = start;
+    let data: &[u8] = map;
+    let mut behind = Behind::new(Some(map));
     let mut survey = Survey {
         data,
+        map,
         state,
         ledger: Ledger::new(run.max_memory),
         keys: KeysTwice::listing(TWICE),
@@ -144,6 +151,7 @@ pub(super) fn survey<'d>(
                         Wanted::Nothing
                     }
                 };
+                behind.reach(survey.at as u64);
                 run.progress.at(survey.at as u64);
                 (wanted, None)
             },
@@ -385,7 +393,15 @@ impl Survey<'_> {
             Ending::Mark(_, behind) => behind.saturating_sub(8),
             Ending::None(end) => end,
         };
-        crc64::checksum(self.data.get(..end).unwrap_or_default())
+        let mut behind = Behind::new(Some(self.map));
+        let mut crc = 0;
+        let mut at = 0;
+        for part in self.data.get(..end).unwrap_or_default().chunks(CHUNK) {
+            crc = crc64::combine(crc, crc64::checksum(part), part.len() as u64);
+            at += part.len();
+            behind.reach(at as u64);
+        }
+        crc
     }
 
     /// What the checksum says of a snapshot that could be read from end to end.

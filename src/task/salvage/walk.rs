@@ -7,7 +7,7 @@ use crate::encoding::{crc64, lzf};
 use crate::error::{Error, ErrorKind, Place, Result, What};
 use crate::io::decompress::{self, Codec};
 use crate::rdb::parser::{RdbParser, State};
-use crate::rdb::resync::ZEROS;
+use crate::rdb::resync::{ZEROS, is_weak};
 use crate::rdb::value::sound::sound;
 use crate::rdb::{Scratch, value};
 use crate::record::{Checksum, Entry, Record, RunCodec, Stored};
@@ -59,6 +59,8 @@ pub(super) struct Unit {
     pub(super) start: u64,
     pub(super) end: u64,
     pub(super) expires: bool,
+    /// Few bytes, as many values have them by chance, or damaged.
+    pub(super) weak: bool,
 }
 
 /// What a walk over a stretch of records found.
@@ -185,6 +187,7 @@ impl Walker {
                 start,
                 end,
                 expires,
+                weak: flaw.is_some() || is_weak(entry),
             });
         }
         if let Some((problem, place)) = flaw {

@@ -6,6 +6,7 @@ use crate::bytes::Step;
 use crate::error::Result;
 use crate::io::decompress;
 use crate::io::output::Output;
+use crate::io::source::Behind;
 use crate::rdb::parser::RdbParser;
 use crate::rdb::string;
 use crate::rdb::string::Compress;
@@ -51,16 +52,17 @@ pub(super) fn saved(survey: &Survey<'_>) -> BTreeMap<u32, SavedDb> {
 ///
 /// # Errors
 /// The output cannot be written.
-pub(super) fn write(
-    survey: &Survey<'_>,
+pub(super) fn write<'a>(
+    survey: &'a Survey<'_>,
     version: RdbVersion,
-    dbs: &BTreeMap<u32, SavedDb>,
+    dbs: &'a BTreeMap<u32, SavedDb>,
     max_spool: u64,
-    to: &mut Output,
+    to: &'a mut Output,
 ) -> Result<()> {
     let mut writing = Writing {
         writer: RdbWriter::new(version, Compress::Never),
         to,
+        behind: Behind::new(Some(survey.map)),
         dbs,
         resize: version.number >= RESIZE_SINCE,
         db: None,
@@ -91,6 +93,7 @@ pub(super) fn write(
 struct Writing<'a> {
     writer: RdbWriter,
     to: &'a mut Output,
+    behind: Behind<'a>,
     dbs: &'a BTreeMap<u32, SavedDb>,
     resize: bool,
     db: Option<u32>,
@@ -102,8 +105,13 @@ impl Writing<'_> {
         if matches!(piece.kind, Kind::Keys { .. } | Kind::Run) && self.db != Some(piece.db) {
             self.select(piece.db);
         }
+        let mut at = piece.start;
         for chunk in bytes.chunks(CHUNK) {
             self.writer.records(chunk);
+            at += chunk.len() as u64;
+            if piece.run.is_none() {
+                self.behind.reach(at);
+            }
             if self.writer.len() >= CHUNK {
                 self.flush()?;
             }
