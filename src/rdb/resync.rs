@@ -209,7 +209,7 @@ impl Resync {
                 .iter()
                 .position(|&byte| table.get(usize::from(byte)) == Some(&true))?;
             let record = data.get(at..ends)?;
-            if may_be(record) && !starts_with_zeros(data, at) {
+            if may_be(record, self.only_keys.is_some()) && !starts_with_zeros(data, at) {
                 return Some(at);
             }
             at += 1;
@@ -361,21 +361,34 @@ fn is_opening(byte: u8, dialect: Dialect) -> bool {
     }
 }
 
-/// Whether name and value of a key that begins with its type may be what they say, for all that
-/// their lengths tell. Nearly no bytes of a value pass this.
+/// Whether a record may be what it says for all that types and lengths of names and values tell.
+/// Nearly no bytes of a value pass this.
 #[inline]
-fn may_be(record: &[u8]) -> bool {
-    let [rdb_type, rest @ ..] = record else {
-        return false;
-    };
-    if *rdb_type > 64 {
-        return true;
+fn may_be(record: &[u8], only_keys: bool) -> bool {
+    let mut rest = record;
+    loop {
+        rest = match rest {
+            [opcode::EXPIRETIME_MS, _, _, _, _, _, _, _, _, rest @ ..]
+            | [opcode::EXPIRETIME, _, _, _, _, rest @ ..]
+            | [opcode::FREQ, _, rest @ ..]
+            | [opcode::IDLE, 0..=0x3f, rest @ ..] => rest,
+            // What else may stand in front of a key, or in its place.
+            [opcode::IDLE, ..] => return true,
+            [rdb_type @ 0..=64, name @ ..] => {
+                return behind_string(name).is_some_and(|value| may_be_value(*rdb_type, value));
+            }
+            [] => return false,
+            _ => return !only_keys,
+        };
     }
-    let Some(value) = behind_string(rest) else {
-        return false;
-    };
-    match *rdb_type {
+}
+
+/// Whether a value of this type may begin like that.
+#[inline]
+fn may_be_value(rdb_type: u8, value: &[u8]) -> bool {
+    match rdb_type {
         0 | 9..=13 | 16 | 17 | 20 => behind_string(value).is_some(),
+        1..=5 | 14 | 18 => matches!(value, [0..=0x81, ..]),
         _ => !value.is_empty(),
     }
 }

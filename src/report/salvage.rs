@@ -31,6 +31,8 @@ pub enum Reason {
     ShortChain,
     /// A block of a disk away from a gap: such a block may have come there from elsewhere.
     NearGap,
+    /// Records stand inside of its value: a block of a disk may have come there from elsewhere.
+    Foreign,
     /// A snapshot inside a value that lost its frame.
     Embedded,
     /// The gap before it may have hidden the selection of another database.
@@ -39,7 +41,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Reason; 13] = [
+    pub const ALL: [Reason; 14] = [
         Reason::Header,
         Reason::Framing,
         Reason::Truncated,
@@ -51,6 +53,7 @@ impl Reason {
         Reason::FirstOfChain,
         Reason::ShortChain,
         Reason::NearGap,
+        Reason::Foreign,
         Reason::Embedded,
         Reason::Database,
     ];
@@ -69,6 +72,7 @@ impl Reason {
             Reason::FirstOfChain => "first-behind-gap",
             Reason::ShortChain => "between-gaps",
             Reason::NearGap => "near-gap",
+            Reason::Foreign => "foreign-block",
             Reason::Embedded => "embedded-snapshot",
             Reason::Database => "database-unknown",
         }
@@ -88,6 +92,7 @@ impl Reason {
             Reason::FirstOfChain => "first behind a gap: its expiry may be missing",
             Reason::ShortChain => "few records between two gaps",
             Reason::NearGap => "within a disk block of a gap: may have come from elsewhere",
+            Reason::Foreign => "records in its value: a block may have come from elsewhere",
             Reason::Embedded => "part of a snapshot inside a value",
             Reason::Database => "the gap before may have hidden another database",
         }

@@ -183,16 +183,18 @@ fn read<'d>(
         start = other;
         found = again(&start, known.clone())?;
     }
+    let mut foreign = Vec::new();
     if !found.is_proven() {
-        for (at, inside) in second::holders(&found, run) {
-            known.holders.insert(at, inside);
-        }
+        let second = second::holders(&found, run);
+        foreign = second.foreign;
+        known.holders.extend(second.holders);
         if !known.holders.is_empty() {
             found = again(&start, known.clone())?;
         }
     }
     settle::between_gaps(&mut found);
     near::near_gaps(&mut found);
+    near::holding_others(&mut found, &foreign);
     let doubtful = settle::databases(&mut found);
     if let Some(db) = options.assume_db
         && !doubtful.is_empty()
@@ -201,6 +203,7 @@ fn read<'d>(
         found = again(&start, known)?;
         settle::between_gaps(&mut found);
         near::near_gaps(&mut found);
+        near::holding_others(&mut found, &foreign);
         settle::databases(&mut found);
     }
     if let Some(problem) = found.checksum_differs()

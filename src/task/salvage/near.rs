@@ -55,9 +55,23 @@ pub(super) fn near_gaps(survey: &mut Survey<'_>) {
         }
         joined
     });
+    doubt(survey, &ranges, Reason::NearGap);
+}
+
+/// Marks keys whose values hold records of others, where bytes of the file are known to have been
+/// moved or lost.
+pub(super) fn holding_others(survey: &mut Survey<'_>, ranges: &[(u64, u64)]) {
+    let pieces = survey.ledger.pieces();
+    if !ranges.is_empty() && pieces.iter().any(|piece| piece.kind == Kind::GapEnds) {
+        doubt(survey, ranges, Reason::Foreign);
+    }
+}
+
+/// Marks keys that stand in one of these ranges, which are in order.
+fn doubt(survey: &mut Survey<'_>, ranges: &[(u64, u64)], reason: Reason) {
     let mut pieces = Vec::new();
     for piece in survey.ledger.pieces() {
-        split(survey, *piece, &ranges, &mut pieces);
+        split(survey, *piece, (ranges, reason), &mut pieces);
     }
     *survey.ledger.pieces_mut() = pieces;
 }
@@ -112,7 +126,12 @@ fn unexplained(gap: Gap, gaps: &[Gap]) -> Option<(u64, u64)> {
 }
 
 /// Cuts keys that stand in one of these ranges out of a piece.
-fn split(survey: &Survey<'_>, piece: Piece, ranges: &[(u64, u64)], to: &mut Vec<Piece>) {
+fn split(
+    survey: &Survey<'_>,
+    piece: Piece,
+    (ranges, reason): (&[(u64, u64)], Reason),
+    to: &mut Vec<Piece>,
+) {
     let Kind::Keys { .. } = piece.kind else {
         return to.push(piece);
     };
@@ -155,7 +174,7 @@ fn split(survey: &Survey<'_>, piece: Piece, ranges: &[(u64, u64)], to: &mut Vec<
         };
         let end = parser.offset();
         behind.reach(end);
-        let doubt = touched(start, end).then_some(Reason::NearGap);
+        let doubt = touched(start, end).then_some(reason);
         let one = u64::from(expires);
         match parts.last_mut() {
             Some(last) if last.doubt == doubt => {

@@ -4,8 +4,8 @@
 use crate::bytes::Step;
 use crate::io::ordered::{Piece as Done, Wanted, ordered};
 use crate::io::source::Behind;
-use crate::rdb::parser::{RdbParser, State};
-use crate::rdb::resync::{Chain, ChainEnd, Resync};
+use crate::rdb::parser::{RdbParser, State, opcode};
+use crate::rdb::resync::{Chain, ChainEnd, Resync, SHORT_CHAIN};
 use crate::rdb::string;
 use crate::record::{Entry, RdbType, Record, Stored};
 use crate::task::Run;
@@ -16,14 +16,27 @@ use crate::task::salvage::walk::Walker;
 
 /// Bytes of a record that could hold two others.
 const HOLDS_TWO: usize = 12;
+/// The longest block of a disk.
+const BLOCK: usize = 4096;
+/// A node of a list that is one element.
+const PLAIN: u64 = 1;
 /// Bytes looked at by one thread at a time.
 const STRETCH: usize = 256 << 10;
 
-/// Records that hold others, and where the first of those begins.
-pub(super) fn holders(survey: &Survey<'_>, run: &Run<'_>) -> Vec<(usize, usize)> {
+/// What a second look found.
+#[derive(Default)]
+pub(super) struct Found {
+    /// Records that hold others up to their end, and where the first of those begins.
+    pub(super) holders: Vec<(usize, usize)>,
+    /// Records in the middle of whose values others stand.
+    pub(super) foreign: Vec<(u64, u64)>,
+}
+
+/// Records that hold others.
+pub(super) fn holders(survey: &Survey<'_>, run: &Run<'_>) -> Found {
     let data = survey.data;
     let state = survey.state.at_db(0);
-    let mut found = Vec::new();
+    let mut found = Found::default();
     let mut behind = Behind::new(Some(survey.map));
     let mut keys = survey.ledger.pieces().iter().filter(|piece| {
         matches!(piece.kind, Kind::Keys { .. }) && piece.run.is_none() && piece.doubt.is_none()
@@ -56,7 +69,8 @@ pub(super) fn holders(survey: &Survey<'_>, run: &Run<'_>) -> Vec<(usize, usize)>
         |walker, (start, end), _| (look(data, start, end, &state, walker), end),
         |piece| {
             if let Done::Done((mut some, end)) = piece {
-                found.append(&mut some);
+                found.holders.append(&mut some.holders);
+                found.foreign.append(&mut some.foreign);
                 behind.reach(end as u64);
             }
             (Wanted::More, None)
@@ -65,16 +79,10 @@ pub(super) fn holders(survey: &Survey<'_>, run: &Run<'_>) -> Vec<(usize, usize)>
     found
 }
 
-fn look(
-    data: &[u8],
-    start: usize,
-    end: usize,
-    state: &State,
-    walker: &mut Walker,
-) -> Vec<(usize, usize)> {
+fn look(data: &[u8], start: usize, end: usize, state: &State, walker: &mut Walker) -> Found {
     let mut resync = Resync::new(end - start);
     let mut parser = RdbParser::resume(state.clone(), start as u64);
-    let mut found: Vec<(usize, usize)> = Vec::new();
+    let mut found = Found::default();
     let mut at = start;
     while at < end {
         let rest = data.get(at..).unwrap_or_default();
@@ -91,7 +99,13 @@ fn look(
         if holds && next - at >= HOLDS_TWO {
             let here = parser.state();
             let mut fits = fits_inside(walker);
-            let mut wanted = |chain: &Chain| reads_more(data, chain, next, here);
+            let mut is_foreign = None;
+            let mut wanted = |chain: &Chain| {
+                if is_foreign.is_none() && is_from_elsewhere(data, chain, next) {
+                    is_foreign = Some(!has_header(data.get(at..chain.at())));
+                }
+                reads_more(data, chain, next, here)
+            };
             if let Some(chain) = resync.next_keys_within(
                 data,
                 ((behind_type(data, at), next), next),
@@ -99,7 +113,9 @@ fn look(
                 &mut fits,
                 &mut wanted,
             ) {
-                found.push((at, chain.at()));
+                found.holders.push((at, chain.at()));
+            } else if is_foreign == Some(true) {
+                found.foreign.push((at as u64, next as u64));
             }
         }
         at = next;
@@ -108,7 +124,7 @@ fn look(
 }
 
 /// Whether other records may stand in a value, and nothing of it looks wrong: packed forms know how
-/// long they are.
+/// long they are. Fields of a hash whose fields may expire always look like records, if they do not.
 fn may_hold(entry: &Entry<'_>) -> bool {
     match entry.value.rdb_type {
         RdbType::String => match string::stored(entry.value.bytes) {
@@ -119,11 +135,45 @@ fn may_hold(entry: &Entry<'_>) -> bool {
         | RdbType::SetTable
         | RdbType::HashTable
         | RdbType::ZsetBinary
-        | RdbType::ZsetText
-        | RdbType::HashExpiry
-        | RdbType::HashValkey => true,
+        | RdbType::ZsetText => true,
+        RdbType::Quicklist2 => has_plain_node(entry.value.bytes),
         _ => false,
     }
+}
+
+/// Whether a list has elements that stand there as they are.
+fn has_plain_node(value: &[u8]) -> bool {
+    let Ok((mut rest, nodes)) = string::number(value) else {
+        return false;
+    };
+    for _ in 0..nodes {
+        let Ok((after, container)) = string::number(rest) else {
+            return false;
+        };
+        match string::stored(after) {
+            Ok((_, Stored::Plain(_))) if container == PLAIN => return true,
+            Ok((after, _)) => rest = after,
+            Err(_) => return false,
+        }
+    }
+    false
+}
+
+/// Whether records in the middle of a value look like those of a block that came there from
+/// elsewhere, and not like those of a snapshot that is a value, or a part of it.
+fn is_from_elsewhere(data: &[u8], chain: &Chain, end: usize) -> bool {
+    let behind = chain.behind();
+    let in_block = behind - chain.at() <= BLOCK && behind < end;
+    let goes_on = data
+        .get(behind)
+        .is_none_or(|byte| *byte >= opcode::SLOT_INFO);
+    chain.len() >= SHORT_CHAIN && !chain.is_weak() && in_block && !goes_on
+}
+
+/// Whether a snapshot begins in these bytes.
+fn has_header(bytes: Option<&[u8]>) -> bool {
+    let mut windows = bytes.unwrap_or_default().windows(6);
+    windows.any(|window| window == b"REDIS0" || window == b"VALKEY")
 }
 
 /// Whether a chain that begins inside of a record comes together with those behind it, and has more
