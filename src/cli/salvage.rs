@@ -29,7 +29,8 @@ use crate::task::salvage::{Keep, Outputs, SalvageOptions, salvage};
 /// which the database is not known because its selection may have been lost.
 ///
 /// A byte that changed inside of a string is seen by the checksum alone, which cannot tell where. Then
-/// every key is saved, and the report says so.
+/// every key is saved, and the report says so. Where other damage is found, nothing tells of such a
+/// byte elsewhere.
 #[derive(Args)]
 #[command(after_help = AFTER)]
 pub(super) struct Salvage {
