@@ -182,8 +182,8 @@ impl fmt::Display for Hint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Hint::CopyAgain => f.write_str("the file was cut short: copy or save it again"),
-            Hint::OneKey => f.write_str("every other key can be read: `dump-to-json --keep-going` leaves out this one"),
-            Hint::KeepGoing => f.write_str("`dump-to-json` writes every key before this place"),
+            Hint::OneKey => f.write_str("`salvage` saves every other key"),
+            Hint::KeepGoing => f.write_str("`salvage` saves every key that is whole"),
             Hint::NewerVersion => f.write_str("a newer redkit may know it"),
             Hint::IgnoreChecksum => {
                 f.write_str("some byte changed after the file was written; `--ignore-checksum` judges the structure alone")
@@ -448,7 +448,7 @@ mod tests {
             error.to_string(),
             "an entry runs past the end of its blob\n  at offset 0x1a2f7 (107255), byte 37 of the listpack\n  \
              while reading the value of key \"user:\\xff\\\"\" in db 0 (type 16, hash-listpack)\n  \
-             hint: every other key can be read: `dump-to-json --keep-going` leaves out this one"
+             hint: `salvage` saves every other key"
         );
     }
 

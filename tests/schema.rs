@@ -191,6 +191,32 @@ fn reports_of_what_is_written_are_as_published() {
 }
 
 #[test]
+fn reports_of_salvage_are_as_published() {
+    let schema = schema();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata");
+    let folder = tempfile::tempdir().unwrap();
+    let written = folder.path().join("out");
+    for (input, exit) in [
+        ("broken/cut-in-a-value.rdb", 6),
+        ("broken/checksum-differs.rdb", 6),
+        ("broken/trailing-bytes.rdb", 0),
+        ("aof/redis-6.2.5-preamble.aof", 0),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_redkit"))
+            .args(["salvage", "--format", "json", "--force", "-o"])
+            .arg(&written)
+            .arg(root.join(input))
+            .output()
+            .unwrap();
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        if let Err(why) = check(&report, &schema, &schema) {
+            panic!("{why}\n{report:#}");
+        }
+        assert_eq!(report["exit"], exit, "{input}");
+    }
+}
+
+#[test]
 fn the_index_of_a_quarantine_is_as_published() {
     use redkit::report::json_report::removed::{FileChange, Index, Piece, SCHEMA};
     let schema = include_str!("../docs/schemas/removed.schema.json");

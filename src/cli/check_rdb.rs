@@ -76,7 +76,7 @@ impl CheckRdb {
     pub(super) fn run(self, common: &Common, words: &Words) -> anyhow::Result<Exit> {
         if self.fix {
             let text = "check-rdb only reads: a snapshot cannot be mended in place";
-            let hint = "`redkit dump-to-json --keep-going` writes every key that can be read";
+            let hint = "`redkit salvage` writes every whole key to a new file";
             return Err(Error::usage(text).with_hint(Hint::Other(hint)).into());
         }
         let options = CheckOptions {

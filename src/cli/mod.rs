@@ -25,6 +25,7 @@ mod memory;
 mod progress;
 mod replay;
 mod rewrite_aof;
+mod salvage;
 mod stats;
 mod values;
 mod verify;
@@ -169,6 +170,7 @@ enum Command {
     Convert(Box<convert::Convert>),
     Verify(Box<verify::Verify>),
     Formats(formats::Formats),
+    Salvage(salvage::Salvage),
     Explain(explain::Explain),
     Completions(completions::Completions),
     Man(man::Man),
@@ -217,6 +219,7 @@ fn parse_and_run(args: &[OsString]) -> Exit {
         Command::Convert(command) => command.run(&common, &words),
         Command::Verify(command) => command.run(&common, &words),
         Command::Formats(command) => command.run(&words),
+        Command::Salvage(command) => command.run(&common, &words),
         Command::Explain(command) => command.run(&words),
         Command::Completions(command) => command.run(&words),
         Command::Man(command) => command.run(),
@@ -288,6 +291,7 @@ Examples:
   redkit get dump.rdb user:1000           One key
   redkit stats --html s.html dump.rdb     What takes the room?
   redkit replay --digest appendonlydir    What does the log come to?
+  redkit salvage dump.rdb -o saved.rdb    Every whole key of a damaged file
   redkit diff old.rdb appendonlydir       Which keys differ?
   redkit log --cmd FLUSHALL appendonlydir Who emptied it, and when?
   redkit rewrite-aof appendonlydir -o new A log as small as a server would write it

@@ -10,6 +10,7 @@ use crate::error::{Error, Hint, Result};
 use crate::record::DataType;
 use crate::record::filter::{Comparison, TtlClass, parse_size};
 use crate::record::target::Target;
+use crate::record::types::RdbVersion;
 use crate::report::json::StringStyle;
 use crate::task::cut::Match;
 use crate::task::place::FileOffset;
@@ -36,6 +37,12 @@ pub(super) fn target(text: &str) -> std::result::Result<&'static Target, String>
         let names: Vec<_> = Target::ALL.iter().map(|target| target.name).collect();
         format!("the servers known are {}", names.join(", "))
     })
+}
+
+/// Magic and version of a snapshot, as its first nine bytes.
+pub(super) fn rdb_version(text: &str) -> std::result::Result<RdbVersion, String> {
+    let version = RdbVersion::from_magic(text.as_bytes());
+    version.ok_or_else(|| "expected a magic and a version as in REDIS0011 or VALKEY080".to_owned())
 }
 
 pub(super) fn size(text: &str) -> std::result::Result<u64, String> {

@@ -2,6 +2,7 @@
 
 pub mod batch;
 pub mod parser;
+pub(crate) mod resync;
 pub(crate) mod segments;
 pub mod string;
 pub mod value;

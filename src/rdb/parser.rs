@@ -120,6 +120,20 @@ impl State {
             && self.template_bytes == other.template_bytes
     }
 
+    /// True where an expiry or access data wait for the key that they belong to.
+    pub(crate) fn awaits_key(&self) -> bool {
+        self.pending.is_some()
+    }
+
+    /// At the start of a snapshot whose header says this, or should.
+    pub(crate) fn of_version(version: RdbVersion) -> State {
+        State {
+            version: Some(version),
+            dialect: Dialect::of(version),
+            ..State::default()
+        }
+    }
+
     /// Whose additions to the format are in force.
     pub fn dialect(&self) -> Dialect {
         self.dialect
@@ -222,6 +236,21 @@ impl RdbParser {
         entry.value.bytes = body.get(..body.len() - end.len())?;
         self.at += (data.len() - end.len()) as u64;
         Some((entry, end))
+    }
+
+    /// The record at the start of `data`, where one is only guessed at: says nothing of what is
+    /// wrong, and so copies nothing to say it. Gives how many bytes it has as well.
+    pub(crate) fn guess<'d>(&mut self, data: &'d [u8]) -> Option<(Record<'d>, usize)> {
+        if let Some((entry, after)) = self.next_key(data) {
+            return Some((Record::Entry(entry), data.len() - after.len()));
+        }
+        let (rest, item) = self.record(data).ok()?;
+        if !matches!(item, Record::Entry(_)) || self.state.pending.is_some() {
+            self.apply(&item, data).ok()?;
+        }
+        let consumed = data.len() - rest.len();
+        self.at += consumed as u64;
+        Some((item, consumed))
     }
 
     /// The same for a key whose value was framed before.

@@ -27,6 +27,16 @@ impl RdbVersion {
     /// Lowest and highest version of the Valkey family known here.
     pub const VALKEY: std::ops::RangeInclusive<u32> = 80..=81;
 
+    /// The version that is known and that these nine bytes open a file of.
+    pub fn from_magic(magic: &[u8]) -> Option<RdbVersion> {
+        let redis = (1..=RdbVersion::NEWEST_REDIS).map(|number| (Family::Redis, number));
+        let valkey = RdbVersion::VALKEY.map(|number| (Family::Valkey, number));
+        redis
+            .chain(valkey)
+            .map(|(family, number)| RdbVersion { family, number })
+            .find(|version| version.magic() == magic)
+    }
+
     /// The nine bytes that open a file of this version.
     pub fn magic(self) -> [u8; 9] {
         let text = match self.family {

@@ -192,7 +192,7 @@ pub const DOCS: &[FindingDoc] = &[
         title: "commands behind a damaged snapshot",
         meaning: "The snapshot in front of a log is damaged from a place on, and its end is not known; further on, whole commands stand, where the log goes on. Servers load neither.",
         example: "A preamble with an overwritten block, and the log behind it.",
-        remedy: "`check-aof --fix --strategy skip` keeps the commands without the snapshot; most of its keys can be read by `dump-to-json --keep-going`.",
+        remedy: "`salvage` keeps every whole key of the snapshot and the log behind it; `check-aof --fix --strategy skip` keeps the commands without the snapshot.",
     },
     FindingDoc {
         code: "aof-refused",
@@ -333,7 +333,7 @@ pub const DOCS: &[FindingDoc] = &[
                   it is stored. What follows in this value cannot be told from its bytes any more.",
         example: "A tag 9, where 0 to 3 are defined.",
         remedy: "The bytes were changed after they were written. Take another copy of the file; \
-                 `dump-to-json` writes every key before this one.",
+                 `salvage` saves every key that is whole.",
     },
     FindingDoc {
         code: "blob-count",
@@ -342,7 +342,7 @@ pub const DOCS: &[FindingDoc] = &[
                   Servers refuse such a value where they check it, and may crash on it where they do not.",
         example: "A listpack that says 6 entries in its header and holds 8 before its end mark.",
         remedy: "The bytes were changed after they were written. Take another copy of the file; \
-                 `dump-to-json --keep-going` writes every other key.",
+                 `salvage` saves every other key.",
     },
     FindingDoc {
         code: "blob-end",
@@ -350,7 +350,7 @@ pub const DOCS: &[FindingDoc] = &[
         meaning: "A packed value (listpack, ziplist or zipmap) does not end in its end mark, the byte ff. \
                   Servers refuse it.",
         example: "The last byte of a listpack is 00, as after a block of the disk was zeroed.",
-        remedy: "Take another copy of the file; `dump-to-json --keep-going` writes every other key.",
+        remedy: "Take another copy of the file; `salvage` saves every other key.",
     },
     FindingDoc {
         code: "blob-entry",
@@ -359,7 +359,7 @@ pub const DOCS: &[FindingDoc] = &[
                   value. Servers check this only with `sanitize-dump-payload`, and otherwise crash \
                   on it sooner or later.",
         example: "A listpack entry that begins with f7, or a string of 40 bytes where 12 are left.",
-        remedy: "Take another copy of the file; `dump-to-json --keep-going` writes every other key. Do \
+        remedy: "Take another copy of the file; `salvage` saves every other key. Do \
                  not try the file on a server to see whether it loads: it may, and crash later.",
     },
     FindingDoc {
@@ -369,7 +369,7 @@ pub const DOCS: &[FindingDoc] = &[
                   where fields expire). Servers that do not check it load the value and crash on its \
                   first use.",
         example: "A hash in a listpack of 7 entries: the last field has no value.",
-        remedy: "Take another copy of the file; `dump-to-json --keep-going` writes every other key.",
+        remedy: "Take another copy of the file; `salvage` saves every other key.",
     },
     FindingDoc {
         code: "blob-size",
@@ -377,7 +377,7 @@ pub const DOCS: &[FindingDoc] = &[
         meaning: "A packed value says in its header that it has another size than the string that \
                   holds it, or is too short to have a header. Servers refuse the file.",
         example: "A ziplist of 64 bytes whose first four bytes say 65.",
-        remedy: "Take another copy of the file; `dump-to-json --keep-going` writes every other key.",
+        remedy: "Take another copy of the file; `salvage` saves every other key.",
     },
     FindingDoc {
         code: "blob-trailing",
@@ -386,7 +386,7 @@ pub const DOCS: &[FindingDoc] = &[
                   holds it. No server writes that.",
         example: "A listpack whose end mark ff stands four bytes before its end.",
         remedy: "An end mark in the wrong place usually hides entries. Take another copy of the file; \
-                 `dump-to-json --keep-going` writes every other key.",
+                 `salvage` saves every other key.",
     },
     FindingDoc {
         code: "compressed-damaged",
@@ -403,7 +403,7 @@ pub const DOCS: &[FindingDoc] = &[
         meaning: "The expiry of a hash field is not a number, is negative, or is later than any that \
                   the format can hold. Servers refuse the value.",
         example: "A packed hash with expiries (type 25) whose third entry is the text `soon`.",
-        remedy: "Take another copy of the file; `dump-to-json --keep-going` writes every other key.",
+        remedy: "Take another copy of the file; `salvage` saves every other key.",
     },
     FindingDoc {
         code: "hash-field-order",
@@ -429,7 +429,7 @@ pub const DOCS: &[FindingDoc] = &[
         meaning: "The members of a set of integers do not ascend, or one stands twice. Servers search \
                   such a set by halves, and would not find members that are there.",
         example: "A set with the members 1, 5, 3.",
-        remedy: "Take another copy of the file; `dump-to-json --keep-going` writes every other key.",
+        remedy: "Take another copy of the file; `salvage` saves every other key.",
     },
     FindingDoc {
         code: "intset-width",
@@ -437,7 +437,7 @@ pub const DOCS: &[FindingDoc] = &[
         meaning: "The members of a set of integers are 2, 4 or 8 bytes wide; this one says something \
                   else. Servers refuse it.",
         example: "An intset that begins with 03 00 00 00.",
-        remedy: "Take another copy of the file; `dump-to-json --keep-going` writes every other key.",
+        remedy: "Take another copy of the file; `salvage` saves every other key.",
     },
     FindingDoc {
         code: "listpack-backlen",
@@ -446,7 +446,7 @@ pub const DOCS: &[FindingDoc] = &[
                   This one is not the length of the entry before it. A server that walks the list from \
                   its end would read nonsense.",
         example: "An entry of 5 bytes that ends in 06.",
-        remedy: "Take another copy of the file; `dump-to-json --keep-going` writes every other key.",
+        remedy: "Take another copy of the file; `salvage` saves every other key.",
     },
     FindingDoc {
         code: "module-aux",
@@ -454,7 +454,7 @@ pub const DOCS: &[FindingDoc] = &[
         meaning: "A module's record outside the keys does not begin as such records do, or says that it \
                   belongs neither before nor after the keys. Servers refuse the file.",
         example: "A record for the moment 3, where 1 is before the keys and 2 after them.",
-        remedy: "Take another copy of the file; `dump-to-json` writes every key before this place.",
+        remedy: "Take another copy of the file; `salvage` saves every key that is whole.",
     },
     FindingDoc {
         code: "module-opcode",
@@ -462,7 +462,7 @@ pub const DOCS: &[FindingDoc] = &[
         meaning: "The value of a module is a row of items, each with a number for its kind. This number \
                   is not defined, so that the end of the value cannot be found.",
         example: "An item 6, where 0 to 5 are defined.",
-        remedy: "Take another copy of the file; `dump-to-json` writes every key before this one.",
+        remedy: "Take another copy of the file; `salvage` saves every key that is whole.",
     },
     FindingDoc {
         code: "quicklist-container",
@@ -470,14 +470,14 @@ pub const DOCS: &[FindingDoc] = &[
         meaning: "A node of a list is either one long element (1) or a listpack of elements (2); this \
                   one says something else. Servers refuse the file.",
         example: "A node of container 0.",
-        remedy: "Take another copy of the file; `dump-to-json` writes every key before this one.",
+        remedy: "Take another copy of the file; `salvage` saves every key that is whole.",
     },
     FindingDoc {
         code: "quicklist-plain-empty",
         title: "a list node that is empty",
         meaning: "A node of a list that should be one long element is empty. Servers refuse the file.",
         example: "A node of container 1 with a string of 0 bytes.",
-        remedy: "Take another copy of the file; `dump-to-json --keep-going` writes every other key.",
+        remedy: "Take another copy of the file; `salvage` saves every other key.",
     },
     FindingDoc {
         code: "rdb-bad-database",
@@ -485,7 +485,7 @@ pub const DOCS: &[FindingDoc] = &[
         meaning: "The file selects a database with a number that no server can be configured to have. \
                   Servers stop there.",
         example: "A database 4,294,967,295, as bits turned to ones.",
-        remedy: "Take another copy of the file; `dump-to-json` writes every key before this place.",
+        remedy: "Take another copy of the file; `salvage` saves every key that is whole.",
     },
     FindingDoc {
         code: "rdb-bad-length",
@@ -493,7 +493,7 @@ pub const DOCS: &[FindingDoc] = &[
         meaning: "A length or number begins with a byte that is none, is a string where a number must \
                   stand, or is too large for its place. What follows cannot be framed any more.",
         example: "A length that begins with the byte 85, where of 80 to bf only 80 and 81 are defined.",
-        remedy: "Take another copy of the file; `dump-to-json` writes every key before this place.",
+        remedy: "Take another copy of the file; `salvage` saves every key that is whole.",
     },
     FindingDoc {
         code: "rdb-bad-lzf",
@@ -501,7 +501,7 @@ pub const DOCS: &[FindingDoc] = &[
         meaning: "A compressed string does not decompress: it refers to bytes before its start, ends \
                   early, or gives another length than was stated. Servers refuse the file.",
         example: "A string that says 120 bytes and decompresses to 118.",
-        remedy: "Where the string is a value, `dump-to-json --keep-going` writes every other key. Take \
+        remedy: "Where the string is a value, `salvage` saves every other key. Take \
                  another copy of the file otherwise.",
     },
     FindingDoc {
@@ -510,7 +510,7 @@ pub const DOCS: &[FindingDoc] = &[
         meaning: "Dragonfly writes runs of records compressed as a whole; this one does not decompress, \
                   or ends inside a record.",
         example: "A zstd frame with a flipped bit.",
-        remedy: "Take another copy of the file; `dump-to-json` writes every key before this run.",
+        remedy: "Take another copy of the file; `salvage` saves every key that is whole.",
     },
     FindingDoc {
         code: "rdb-bad-string",
@@ -518,7 +518,7 @@ pub const DOCS: &[FindingDoc] = &[
         meaning: "A string begins with the number of an encoding that is not defined. What follows \
                   cannot be framed any more.",
         example: "A string that begins with c5, where c0 to c3 are defined.",
-        remedy: "Take another copy of the file; `dump-to-json` writes every key before this place.",
+        remedy: "Take another copy of the file; `salvage` saves every key that is whole.",
     },
     FindingDoc {
         code: "rdb-checksum",
@@ -529,7 +529,7 @@ pub const DOCS: &[FindingDoc] = &[
         example: "A digit in a value that became another digit on a failing disk: no structure is hurt, \
                   only the checksum tells.",
         remedy: "Take another copy of the file, and look at the disk and the path that this one came by. \
-                 `check-rdb --ignore-checksum` judges the structure alone; `dump-to-json` writes all that \
+                 `check-rdb --ignore-checksum` judges the structure alone; `salvage` saves all that \
                  can be read, but nobody can say which value is not what it was.",
     },
     FindingDoc {
@@ -538,7 +538,7 @@ pub const DOCS: &[FindingDoc] = &[
         meaning: "The same key stands twice in a database. Servers refuse the file at start-up; the \
                   servers' own checkers do not notice. Found with `--duplicates`.",
         example: "Two snapshots joined by hand, or a writer that fell over its own keys.",
-        remedy: "`dump-to-json` writes both; choose one by hand.",
+        remedy: "`salvage --keep first` or `--keep last` chooses one; `dump-to-json` shows both.",
     },
     FindingDoc {
         code: "rdb-duplicate-member",
@@ -562,7 +562,7 @@ pub const DOCS: &[FindingDoc] = &[
         meaning: "An intset or zipmap has no element. Other empty collections are dropped while loading, \
                   these make servers refuse the file.",
         example: "A set of integers with a count of 0.",
-        remedy: "Nothing was in the value. `dump-to-json --keep-going` writes every other key.",
+        remedy: "Nothing was in the value. `salvage` saves every other key.",
     },
     FindingDoc {
         code: "rdb-empty-collection",
@@ -596,7 +596,7 @@ pub const DOCS: &[FindingDoc] = &[
         title: "bytes that are not what must stand there",
         meaning: "The bytes at this place are not what must stand there.",
         example: "Any place that was overwritten.",
-        remedy: "Take another copy of the file; `dump-to-json` writes every key before this place.",
+        remedy: "Take another copy of the file; `salvage` saves every key that is whole.",
     },
     FindingDoc {
         code: "rdb-refused-type",
@@ -605,14 +605,14 @@ pub const DOCS: &[FindingDoc] = &[
                   refuses (type 6, record 246).",
         example: "A module's value as the release candidates of Redis 4.0 wrote it.",
         remedy: "If the file is not from such a version, the byte is damaged: take another copy. \
-                 `dump-to-json` writes every key before this place.",
+                 `salvage` saves every key that is whole.",
     },
     FindingDoc {
         code: "rdb-text",
         title: "a text that does not read as what it stands for",
         meaning: "A text that stands for a number, a time or a document does not read as one.",
         example: "An expiry of the text `12x` in a file of Dragonfly.",
-        remedy: "Take another copy of the file; `dump-to-json --keep-going` writes every other key.",
+        remedy: "Take another copy of the file; `salvage` saves every other key.",
     },
     FindingDoc {
         code: "rdb-trailing-bytes",
@@ -630,7 +630,7 @@ pub const DOCS: &[FindingDoc] = &[
         meaning: "The file ends inside a record, or before its end mark. Servers refuse it.",
         example: "A copy that was stopped half way, a full disk, a file that was still being written.",
         remedy: "Take another copy, after the server has finished saving. If there is none: \
-                 `dump-to-json` writes every key before the cut.",
+                 `salvage` saves every key that is whole.",
     },
     FindingDoc {
         code: "rdb-unknown-type",
@@ -638,7 +638,7 @@ pub const DOCS: &[FindingDoc] = &[
         meaning: "A byte where a record begins is neither a type nor an opcode of this family of servers \
                   and version. The framing was lost before, or the file is from a server not known here.",
         example: "The byte 99 where a key should begin.",
-        remedy: "Take another copy of the file; `dump-to-json` writes every key before this place.",
+        remedy: "Take another copy of the file; `salvage` saves every key that is whole.",
     },
     FindingDoc {
         code: "rdb-unreadable-type",
@@ -647,7 +647,7 @@ pub const DOCS: &[FindingDoc] = &[
                   be passed over either, since only who can read it knows where it ends. The exit status \
                   is 4.",
         example: "A rate limiter of an experimental build of Redis 8.10 (type 33).",
-        remedy: "`dump-to-json` writes every key before this one. A newer redkit may know the type.",
+        remedy: "`salvage` saves every key that is whole. A newer redkit may know the type.",
     },
     FindingDoc {
         code: "rdb-version",
@@ -675,7 +675,7 @@ pub const DOCS: &[FindingDoc] = &[
         meaning: "The record of a slot migration under way (Valkey 9) names its job with other than 40 \
                   bytes. Servers refuse the file.",
         example: "A name of 39 bytes.",
-        remedy: "Take another copy of the file; `dump-to-json` writes every key before this place.",
+        remedy: "Take another copy of the file; `salvage` saves every key that is whole.",
     },
     FindingDoc {
         code: "stream-flags",
@@ -683,7 +683,7 @@ pub const DOCS: &[FindingDoc] = &[
         meaning: "An entry of a stream has flags that mean nothing. Only two bits are defined: deleted, and \
                   same fields as the first entry.",
         example: "An entry with the flags 8.",
-        remedy: "Take another copy of the file; `dump-to-json --keep-going` writes every other key.",
+        remedy: "Take another copy of the file; `salvage` saves every other key.",
     },
     FindingDoc {
         code: "stream-last-id",
@@ -708,7 +708,7 @@ pub const DOCS: &[FindingDoc] = &[
         meaning: "A consumer group stands twice in a stream, or a consumer twice in a group. Servers refuse \
                   the file.",
         example: "Two groups `workers`.",
-        remedy: "Take another copy of the file; `dump-to-json --keep-going` writes every other key.",
+        remedy: "Take another copy of the file; `salvage` saves every other key.",
     },
     FindingDoc {
         code: "stream-node",
@@ -716,7 +716,7 @@ pub const DOCS: &[FindingDoc] = &[
         meaning: "The entries of a stream are packed in nodes, whose first items say how many there are and \
                   which fields they share. This node does not hold what they say.",
         example: "A node that counts 100 entries and ends after 37.",
-        remedy: "Take another copy of the file; `dump-to-json --keep-going` writes every other key.",
+        remedy: "Take another copy of the file; `salvage` saves every other key.",
     },
     FindingDoc {
         code: "stream-node-empty",
@@ -732,7 +732,7 @@ pub const DOCS: &[FindingDoc] = &[
         meaning: "A node of a stream is named by the ID of its first entry, 16 bytes. This name has another \
                   length. Servers refuse the file.",
         example: "A name of 15 bytes.",
-        remedy: "Take another copy of the file; `dump-to-json --keep-going` writes every other key.",
+        remedy: "Take another copy of the file; `salvage` saves every other key.",
     },
     FindingDoc {
         code: "stream-node-twice",
@@ -740,7 +740,7 @@ pub const DOCS: &[FindingDoc] = &[
         meaning: "The entries of a stream are packed in nodes, each named by the ID of its first entry. Two \
                   nodes have the same name. Servers refuse the file.",
         example: "Two nodes 1-1.",
-        remedy: "Take another copy of the file; `dump-to-json --keep-going` writes every other key.",
+        remedy: "Take another copy of the file; `salvage` saves every other key.",
     },
     FindingDoc {
         code: "stream-order",
@@ -757,7 +757,7 @@ pub const DOCS: &[FindingDoc] = &[
                   no consumer, several, is listed twice, or is unknown to the group. Servers refuse the file, \
                   some only where they check it.",
         example: "A consumer that holds 1-5, which is not pending in its group.",
-        remedy: "Take another copy of the file; `dump-to-json --keep-going` writes every other key.",
+        remedy: "Take another copy of the file; `salvage` saves every other key.",
     },
     FindingDoc {
         code: "stream-record-count",
@@ -765,7 +765,7 @@ pub const DOCS: &[FindingDoc] = &[
         meaning: "Each entry of a stream ends in the number of items that it has, so that it can be read \
                   backwards. This number is wrong. `XREVRANGE` would read nonsense.",
         example: "An entry of 5 items that ends in 6.",
-        remedy: "Take another copy of the file; `dump-to-json --keep-going` writes every other key.",
+        remedy: "Take another copy of the file; `salvage` saves every other key.",
     },
     FindingDoc {
         code: "target-dropped",
@@ -795,7 +795,7 @@ pub const DOCS: &[FindingDoc] = &[
         meaning: "Each entry of a ziplist begins with the length of the one before it, so that it can be \
                   read backwards. This one is wrong.",
         example: "An entry that says 7 behind one of 5 bytes.",
-        remedy: "Take another copy of the file; `dump-to-json --keep-going` writes every other key.",
+        remedy: "Take another copy of the file; `salvage` saves every other key.",
     },
     FindingDoc {
         code: "ziplist-tail",
@@ -803,7 +803,7 @@ pub const DOCS: &[FindingDoc] = &[
         meaning: "The header of a ziplist does not point at its last entry. Servers begin there when they \
                   take from the end of a list.",
         example: "A ziplist whose last entry is at 40 and whose header says 38.",
-        remedy: "Take another copy of the file; `dump-to-json --keep-going` writes every other key.",
+        remedy: "Take another copy of the file; `salvage` saves every other key.",
     },
     FindingDoc {
         code: "zset-order",

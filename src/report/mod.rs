@@ -17,6 +17,7 @@ pub mod json_report;
 pub mod junit;
 pub mod log_info;
 pub mod replay;
+pub mod salvage;
 pub mod stats;
 pub mod text;
 pub mod verify;

@@ -1,6 +1,6 @@
 //! Checks a snapshot: everything that a server checks while loading, and what it should.
 
-mod deep;
+pub(in crate::task) mod deep;
 mod outcome;
 mod tally;
 mod worker;

@@ -293,13 +293,29 @@ pub(crate) struct SameKey {
 }
 
 /// Finds keys that stand twice in a snapshot.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct KeysTwice {
     list: Vec<KeyPrint>,
     spill: Option<Spill>,
+    most: usize,
+}
+
+impl Default for KeysTwice {
+    fn default() -> Self {
+        KeysTwice::listing(HITS)
+    }
 }
 
 impl KeysTwice {
+    /// Tells of so many pairs of records at the most.
+    pub(crate) fn listing(most: usize) -> Self {
+        KeysTwice {
+            list: Vec::new(),
+            spill: None,
+            most,
+        }
+    }
+
     /// Adds a stretch of keys in the order of the file.
     ///
     /// # Errors
@@ -320,7 +336,7 @@ impl KeysTwice {
     pub(crate) fn finish(mut self) -> Result<Vec<SameKey>> {
         let mut hits = Vec::new();
         if self.spill.is_none() {
-            pairs(&mut self.list, &mut hits);
+            pairs(&mut self.list, self.most, &mut hits);
         } else {
             self.write_out()?;
             if let Some(mut spill) = self.spill.take() {
@@ -340,7 +356,7 @@ impl KeysTwice {
                             db,
                         })
                         .collect();
-                    pairs(&mut list, &mut hits);
+                    pairs(&mut list, self.most, &mut hits);
                 }
             }
         }
@@ -378,12 +394,12 @@ impl KeysTwice {
     }
 }
 
-fn pairs(list: &mut [KeyPrint], hits: &mut Vec<SameKey>) {
+fn pairs(list: &mut [KeyPrint], most: usize, hits: &mut Vec<SameKey>) {
     list.sort_unstable();
     for same in list.chunk_by(|a, b| a.first == b.first && a.second == b.second) {
         if let [first, others @ ..] = same {
             for other in others {
-                if hits.len() < HITS {
+                if hits.len() < most {
                     hits.push(SameKey {
                         earlier: first.at,
                         later: other.at,

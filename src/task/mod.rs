@@ -23,6 +23,7 @@ mod open;
 pub mod place;
 pub mod replay;
 pub mod rewrite;
+pub mod salvage;
 pub mod stats;
 pub mod verify;
 pub mod writing;

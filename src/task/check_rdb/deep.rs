@@ -10,13 +10,13 @@ use crate::task::duplicates::{Fingerprinter, Twice};
 
 /// Collects what is wrong inside a value: flaws that the walk tells, members that stand twice.
 #[derive(Default)]
-pub(super) struct DeepCheck {
-    pub(super) flaws: Vec<(Problem, Place)>,
-    pub(super) prints: Fingerprinter,
-    pub(super) twice: Twice,
-    pub(super) hits: Vec<u64>,
+pub(in crate::task) struct DeepCheck {
+    pub(in crate::task) flaws: Vec<(Problem, Place)>,
+    pub(in crate::task) prints: Fingerprinter,
+    pub(in crate::task) twice: Twice,
+    pub(in crate::task) hits: Vec<u64>,
     unique: bool,
-    pub(super) module: Option<String>,
+    pub(in crate::task) module: Option<String>,
 }
 
 impl ValueVisitor for DeepCheck {
@@ -88,11 +88,11 @@ impl ValueVisitor for DeepCheck {
 }
 
 /// Counts the members whose fingerprints came twice.
-pub(super) struct SecondLook {
-    pub(super) prints: Fingerprinter,
-    pub(super) hits: Vec<u64>,
-    pub(super) seen: BTreeMap<Vec<u8>, u64>,
-    pub(super) skip: bool,
+pub(in crate::task) struct SecondLook {
+    pub(in crate::task) prints: Fingerprinter,
+    pub(in crate::task) hits: Vec<u64>,
+    pub(in crate::task) seen: BTreeMap<Vec<u8>, u64>,
+    pub(in crate::task) skip: bool,
 }
 
 impl SecondLook {

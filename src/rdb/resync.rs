@@ -1,0 +1,509 @@
+//! Finds where a snapshot goes on behind damage.
+//!
+//! ```text
+//! ...record|record|rec######damage######ord|record|record|record|...
+//!                                          ^ from here on records follow each other
+//! ```
+//!
+//! A record has no mark at its start: types and lengths are small numbers, and values are full of
+//! those. So one record proves nothing; what counts is a chain of them whose values decode. At most
+//! places a guess fails on the first byte, which is neither a type nor an opcode; nearly all others
+//! fail on the second record.
+//!
+//! A snapshot that stands inside a value makes a chain as well. It gives itself away by its end mark,
+//! behind which neither the file ends nor a log begins.
+
+use crate::bytes::Element;
+use crate::rdb::parser::{RdbParser, State, opcode};
+use crate::rdb::string;
+use crate::record::types::{Dialect, RdbType};
+use crate::record::{Entry, Record, Stored};
+
+/// Records that are believed when they follow each other.
+pub(crate) const CHAIN: usize = 32;
+/// Records that may be believed where the next one is damaged again.
+pub(crate) const SHORT_CHAIN: usize = 4;
+/// Two records of an empty key and an empty value: a key cannot stand twice, so these are zeros.
+pub(crate) const ZEROS: [u8; 6] = [0; 6];
+
+/// Effort for each byte of a snapshot, and at the least: input made for the purpose must not cost more.
+const PATIENCE: u64 = 64;
+const PATIENCE_LEAST: u64 = 1 << 26;
+/// Bytes of the first record of a chain where it takes time for each element, and whether a weak
+/// start will do: one after the other is tried.
+const FIRST_OF_MANY: [(usize, bool); 3] = [(4 << 10, false), (4 << 20, false), (4 << 20, true)];
+/// Records at the start of a chain that should have a name and a value.
+const STRONG: usize = 4;
+/// Bytes of an AUX field's name.
+const AUX_NAME: usize = 64;
+/// Lowest version in which a database's number is followed by how many keys it has.
+const RESIZE_SINCE: u32 = 7;
+
+/// How a chain ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ChainEnd {
+    /// It has as many records as were asked for.
+    Enough,
+    /// In the end mark, with nothing behind it but a log.
+    Snapshot,
+    /// In an end mark that is none of this file.
+    Embedded,
+    /// In something that is no record.
+    Broken,
+}
+
+/// Records that follow each other.
+#[derive(Clone, Debug)]
+pub(crate) struct Chain {
+    /// Where they begin, and where the last one ends.
+    pub(crate) bounds: Vec<usize>,
+    pub(crate) end: ChainEnd,
+    /// Some of its first records have no name or no value: few bytes look like those.
+    weak: bool,
+}
+
+impl Chain {
+    /// Index of the first byte.
+    pub(crate) fn at(&self) -> usize {
+        self.bounds.first().copied().unwrap_or_default()
+    }
+
+    /// Index just behind the last record.
+    pub(crate) fn behind(&self) -> usize {
+        self.bounds.last().copied().unwrap_or_default()
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.bounds.len().saturating_sub(1)
+    }
+
+    /// Whether its start is such that few bytes may look like it by chance.
+    pub(crate) fn is_weak(&self) -> bool {
+        self.weak
+    }
+
+    /// Whether something stands there, if only a short piece.
+    pub(crate) fn is_believed(&self) -> bool {
+        match self.end {
+            ChainEnd::Enough | ChainEnd::Snapshot => true,
+            ChainEnd::Embedded => false,
+            ChainEnd::Broken => self.len() >= SHORT_CHAIN,
+        }
+    }
+}
+
+/// Finds chains, within a bounded effort for the whole of a snapshot.
+#[derive(Debug)]
+pub(crate) struct Resync {
+    patience: u64,
+    /// Only keys are believed, no records of other kinds, and the first ends here at the latest.
+    only_keys: Option<usize>,
+    /// Bytes that may open a record, for the dialect that was asked for last.
+    openings: Option<(Dialect, Box<[bool; 256]>)>,
+}
+
+impl Resync {
+    /// For a snapshot of so many bytes.
+    pub(crate) fn new(len: usize) -> Self {
+        Resync {
+            patience: PATIENCE.saturating_mul(len as u64).max(PATIENCE_LEAST),
+            only_keys: None,
+            openings: None,
+        }
+    }
+
+    /// True when the effort is spent: what was not found then may be there all the same.
+    pub(crate) fn is_exhausted(&self) -> bool {
+        self.patience == 0
+    }
+
+    /// The first chain that begins at `from` or behind it and before `until`, and that `accepts`
+    /// wants. Of a chain that is not wanted the records are not tried again, but for its first.
+    pub(crate) fn next_chain(
+        &mut self,
+        data: &[u8],
+        (from, until): (usize, usize),
+        state: &State,
+        fits: &mut dyn FnMut(&Entry<'_>) -> bool,
+        accepts: &mut dyn FnMut(&Chain) -> bool,
+    ) -> Option<Chain> {
+        for (first, weak) in FIRST_OF_MANY {
+            let mut at = from;
+            while at < until && self.patience > 0 {
+                let Some(next) = self.opening(data, at, until, state.dialect()) else {
+                    break;
+                };
+                at = next;
+                let chain = self.follow(data, at, state, (CHAIN, first), fits);
+                // One or two records that end in this byte are no snapshot.
+                if chain.end == ChainEnd::Embedded && chain.len() > SHORT_CHAIN {
+                    at = chain.behind();
+                } else if chain.is_believed() && (weak || !chain.weak) && accepts(&chain) {
+                    return Some(chain);
+                }
+                at += 1;
+            }
+        }
+        None
+    }
+
+    /// The same among keys alone, the first of which ends at `first_ends` at the latest: a record
+    /// of another kind inside of a value is none.
+    pub(crate) fn next_keys_within(
+        &mut self,
+        data: &[u8],
+        (range, first_ends): ((usize, usize), usize),
+        state: &State,
+        fits: &mut dyn FnMut(&Entry<'_>) -> bool,
+        accepts: &mut dyn FnMut(&Chain) -> bool,
+    ) -> Option<Chain> {
+        self.only_keys = Some(first_ends);
+        let found = self.next_within(data, range, state, fits, accepts);
+        self.only_keys = None;
+        found
+    }
+
+    /// The first chain that begins in a range and that `accepts` wants, however short it is.
+    pub(crate) fn next_within(
+        &mut self,
+        data: &[u8],
+        (from, until): (usize, usize),
+        state: &State,
+        fits: &mut dyn FnMut(&Entry<'_>) -> bool,
+        accepts: &mut dyn FnMut(&Chain) -> bool,
+    ) -> Option<Chain> {
+        let mut at = from;
+        while at < until && self.patience > 0 {
+            at = self.opening(data, at, until, state.dialect())?;
+            let [(first, _), ..] = FIRST_OF_MANY;
+            let chain = self.follow(data, at, state, (CHAIN, first), fits);
+            if chain.len() > 0 && chain.end != ChainEnd::Embedded && accepts(&chain) {
+                return Some(chain);
+            }
+            at += 1;
+        }
+        None
+    }
+
+    /// The first place where a record may begin, as far as few bytes tell.
+    fn opening(
+        &mut self,
+        data: &[u8],
+        from: usize,
+        until: usize,
+        dialect: Dialect,
+    ) -> Option<usize> {
+        let table = match &mut self.openings {
+            Some((known, table)) if *known == dialect => table,
+            openings => {
+                let table = std::array::from_fn(|byte| is_opening(byte as u8, dialect));
+                &mut openings.insert((dialect, Box::new(table))).1
+            }
+        };
+        let ends = self.only_keys.unwrap_or(data.len());
+        let mut at = from;
+        loop {
+            let bytes = data.get(at..until)?;
+            at += bytes
+                .iter()
+                .position(|&byte| table.get(usize::from(byte)) == Some(&true))?;
+            let record = data.get(at..ends)?;
+            if may_be(record, self.only_keys.is_some()) && !starts_with_zeros(data, at) {
+                return Some(at);
+            }
+            at += 1;
+        }
+    }
+
+    /// Follows the records that begin at `at`: `most` of them, the first of them no longer than
+    /// `first` if it takes time for each element.
+    pub(crate) fn follow(
+        &mut self,
+        data: &[u8],
+        at: usize,
+        state: &State,
+        (most, first): (usize, usize),
+        fits: &mut dyn FnMut(&Entry<'_>) -> bool,
+    ) -> Chain {
+        let mut parser = RdbParser::resume(state.at_db(0), at as u64);
+        // Nearly every guess ends at its first record: no room is made before that.
+        let mut bounds = Vec::new();
+        let mut pos = at;
+        let mut weak = false;
+        let end = loop {
+            let is_first = bounds.is_empty();
+            if bounds.len() > most {
+                break ChainEnd::Enough;
+            }
+            let rest = data.get(pos..).unwrap_or_default();
+            let opens = rest
+                .first()
+                .is_some_and(|&b| is_opening(b, state.dialect()));
+            if !opens || rest.starts_with(&ZEROS) {
+                break ChainEnd::Broken;
+            }
+            let many = takes_time(rest);
+            let window = match (is_first, self.only_keys) {
+                (true, Some(until)) => data.get(pos..until).unwrap_or_default(),
+                _ => rest,
+            };
+            let window = match many && is_first {
+                true => window.get(..first).unwrap_or(window),
+                false => window,
+            };
+            let Some((item, len)) = parser.guess(window) else {
+                self.pay(if many { window.len().min(first) / 8 } else { 4 });
+                break ChainEnd::Broken;
+            };
+            self.pay(1 + if many { len / 8 } else { 0 });
+            match item {
+                Record::Entry(entry) => {
+                    self.pay(entry.value.bytes.len() / 32);
+                    if !fits(&entry) {
+                        break ChainEnd::Broken;
+                    }
+                    weak |= bounds.len() <= STRONG && is_weak(&entry);
+                }
+                _ if self.only_keys.is_some() => break ChainEnd::Broken,
+                Record::Eof(_) => {
+                    let is_end = ends(data, pos + len);
+                    if is_first {
+                        bounds.push(pos);
+                    }
+                    bounds.push(pos + len);
+                    match is_end {
+                        true => break ChainEnd::Snapshot,
+                        false => break ChainEnd::Embedded,
+                    }
+                }
+                other if !is_plausible(&other, rest.get(len..), state) => break ChainEnd::Broken,
+                _ => {}
+            }
+            if is_first {
+                bounds.push(pos);
+            }
+            pos += len;
+            bounds.push(pos);
+            if self.patience == 0 {
+                break ChainEnd::Broken;
+            }
+        };
+        Chain { bounds, end, weak }
+    }
+
+    /// Counts effort.
+    pub(crate) fn pay(&mut self, effort: usize) {
+        self.patience = self.patience.saturating_sub(effort as u64);
+    }
+}
+
+/// Whether zeros stand there that are no records: values may be full of them.
+#[inline]
+fn starts_with_zeros(data: &[u8], at: usize) -> bool {
+    data.get(at..).is_some_and(|rest| rest.starts_with(&ZEROS))
+}
+
+/// Whether a key has no name, or a string nothing in it.
+pub(crate) fn is_weak(entry: &Entry<'_>) -> bool {
+    entry.key.is_empty() || (entry.value.rdb_type == RdbType::String && entry.value.bytes.len() < 2)
+}
+
+/// Whether a record that is no key looks like one that a server writes.
+fn is_plausible(record: &Record<'_>, behind: Option<&[u8]>, state: &State) -> bool {
+    match record {
+        Record::Aux { name, .. } => match name {
+            Stored::Plain(Element::Bytes(name)) => {
+                name.len() <= AUX_NAME && name.iter().all(u8::is_ascii_graphic)
+            }
+            _ => false,
+        },
+        Record::Function(source) => match *source {
+            Stored::Plain(Element::Bytes(source)) => source.starts_with(b"#!"),
+            _ => source
+                .to_bytes()
+                .is_ok_and(|source| source.starts_with(b"#!")),
+        },
+        Record::SelectDb(_) => {
+            let says_size = state.version().is_none_or(|v| v.number >= RESIZE_SINCE);
+            let next = behind.and_then(|behind| behind.first());
+            !says_size
+                || state.dialect() == Dialect::Dragonfly
+                || matches!(next, Some(&opcode::RESIZEDB))
+        }
+        Record::ResizeDb { keys, expires } => expires <= keys,
+        _ => true,
+    }
+}
+
+/// Whether a snapshot may end at `at`: nothing stands behind it, or a log.
+pub(crate) fn ends(data: &[u8], at: usize) -> bool {
+    match data.get(at..) {
+        None | Some([]) => true,
+        Some([b'*', b'0'..=b'9', ..]) | Some([b'#', b'T', b'S', b':', ..]) => true,
+        Some(_) => false,
+    }
+}
+
+/// Whether a record may begin with this byte.
+#[inline]
+fn is_opening(byte: u8, dialect: Dialect) -> bool {
+    match byte {
+        0..=5 | 7 | 9..=21 => true,
+        22..=33 | 64 => RdbType::from_number(byte, dialect).is_ok(),
+        opcode::DRAGONFLY_FLAGS | opcode::DRAGONFLY_ZSTD | opcode::DRAGONFLY_LZ4 => {
+            dialect == Dialect::Dragonfly
+        }
+        opcode::HASH_TEMPLATE_OR_UPDATE => dialect == Dialect::Redis13,
+        opcode::KEY_META_OR_SLOT_IMPORT => matches!(dialect, Dialect::Redis13 | Dialect::Valkey),
+        opcode::SLOT_INFO..=opcode::EOF => byte != opcode::FUNCTION_PRE_GA,
+        _ => false,
+    }
+}
+
+/// Whether a record may be what it says for all that types and lengths of names and values tell.
+/// Nearly no bytes of a value pass this.
+#[inline]
+fn may_be(record: &[u8], only_keys: bool) -> bool {
+    let mut rest = record;
+    loop {
+        rest = match rest {
+            [opcode::EXPIRETIME_MS, _, _, _, _, _, _, _, _, rest @ ..]
+            | [opcode::EXPIRETIME, _, _, _, _, rest @ ..]
+            | [opcode::FREQ, _, rest @ ..]
+            | [opcode::IDLE, 0..=0x3f, rest @ ..] => rest,
+            // What else may stand in front of a key, or in its place.
+            [opcode::IDLE, ..] => return true,
+            [rdb_type @ 0..=64, name @ ..] => {
+                return behind_string(name).is_some_and(|value| may_be_value(*rdb_type, value));
+            }
+            [] => return false,
+            _ => return !only_keys,
+        };
+    }
+}
+
+/// Whether a value of this type may begin like that.
+#[inline]
+fn may_be_value(rdb_type: u8, value: &[u8]) -> bool {
+    match rdb_type {
+        0 | 9..=13 | 16 | 17 | 20 => behind_string(value).is_some(),
+        1..=5 | 14 | 18 => matches!(value, [0..=0x81, ..]),
+        _ => !value.is_empty(),
+    }
+}
+
+/// What stands behind a string that looks like one by its length.
+#[inline]
+fn behind_string(bytes: &[u8]) -> Option<&[u8]> {
+    match *bytes {
+        [len @ 0..=0x3f, ref rest @ ..] => rest.get(usize::from(len)..),
+        [high @ 0x40..=0x7f, low, ref rest @ ..] => {
+            rest.get(usize::from(high & 0x3f) << 8 | usize::from(low)..)
+        }
+        [0x80, a, b, c, d, ref rest @ ..] => {
+            rest.get(usize::try_from(u32::from_be_bytes([a, b, c, d])).ok()?..)
+        }
+        [form @ 0xc0..=0xc2, ref rest @ ..] => rest.get(1 << (form - 0xc0)..),
+        [0xc3, ref rest @ ..] => {
+            // The lengths of a compressed string: the shorter one stands first.
+            let (rest, packed) = string::number(rest).ok()?;
+            let (rest, len) = string::number(rest).ok()?;
+            let packed = usize::try_from(packed).ok().filter(|_| packed < len)?;
+            rest.get(packed..)
+        }
+        [0x81, ..] => string::stored(bytes).ok().map(|(rest, _)| rest),
+        _ => None,
+    }
+}
+
+/// Whether framing the record takes time for each element.
+fn takes_time(record: &[u8]) -> bool {
+    let mut rest = record;
+    loop {
+        rest = match rest {
+            [opcode::EXPIRETIME_MS, _, _, _, _, _, _, _, _, rest @ ..]
+            | [opcode::EXPIRETIME, _, _, _, _, rest @ ..]
+            | [opcode::FREQ | opcode::IDLE, _, rest @ ..] => rest,
+            [0 | 9..=13 | 16 | 17 | 20, ..] => return false,
+            [byte, ..] => return *byte < 100 || *byte == opcode::MODULE_AUX,
+            [] => return false,
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bytes::Step;
+    use crate::rdb::segments::testing::{Dice, Mix, snapshot};
+
+    fn state_of(data: &[u8]) -> State {
+        let mut parser = RdbParser::new();
+        parser.parse(data, true).unwrap();
+        parser.state().clone()
+    }
+
+    /// Where records begin.
+    fn bounds(data: &[u8]) -> Vec<usize> {
+        let mut parser = RdbParser::new();
+        let (mut rest, mut all) = (data, Vec::new());
+        while !parser.state().ended() {
+            all.push(data.len() - rest.len());
+            match parser.parse(rest, true).unwrap() {
+                Step::Parsed { consumed, .. } => rest = &rest[consumed..],
+                Step::NeedMore { .. } => unreachable!("the end was given"),
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn a_chain_found_from_anywhere_leads_to_where_records_begin() {
+        let data = snapshot(&mut Dice::new(7), Mix::Plain, 300_000);
+        let (state, bounds) = (state_of(&data), bounds(&data));
+        let mut resync = Resync::new(data.len());
+        for from in (500..250_000).step_by(997) {
+            let chain = resync
+                .next_chain(
+                    &data,
+                    (from, data.len()),
+                    &state,
+                    &mut |_| true,
+                    &mut |_| true,
+                )
+                .unwrap();
+            assert!(chain.at() < from + 2_000, "{from}");
+            assert!(bounds.binary_search(&chain.behind()).is_ok(), "{from}");
+        }
+    }
+
+    #[test]
+    fn zeros_and_a_snapshot_inside_a_value_are_no_chain() {
+        let state = state_of(b"REDIS0011");
+        let mut data = vec![0u8; 50_000];
+        let find = |data: &[u8]| {
+            Resync::new(data.len())
+                .next_chain(data, (0, data.len()), &state, &mut |_| true, &mut |_| true)
+                .map(|chain| chain.at())
+        };
+        assert_eq!(find(&data), None);
+        data.clear();
+        data.extend_from_slice(
+            b"xxx\0\x01a\x01b\0\x01c\x01d\0\x01e\x01f\0\x01g\x01h\0\x01i\x01j\xff12345678yyy",
+        );
+        assert_eq!(find(&data), None);
+        data.truncate(data.len() - 3);
+        assert_eq!(find(&data), Some(3));
+    }
+
+    #[test]
+    fn the_effort_is_bounded() {
+        // Sets of many members that end in nothing, one inside the other.
+        let data = b"\x02\0\x80\0\xff\xff\xff".repeat(100_000);
+        let mut resync = Resync::new(data.len());
+        let state = state_of(b"REDIS0011");
+        let found = resync.next_chain(&data, (0, data.len()), &state, &mut |_| true, &mut |_| true);
+        assert!(found.is_none());
+    }
+}

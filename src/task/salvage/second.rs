@@ -1,0 +1,203 @@
+//! A second look at a snapshot whose checksum does not prove it: a length that became too large may
+//! have swallowed whole records and have ended, by chance, where another one begins.
+
+use crate::bytes::Step;
+use crate::io::ordered::{Piece as Done, Wanted, ordered};
+use crate::io::source::Behind;
+use crate::rdb::parser::{RdbParser, State, opcode};
+use crate::rdb::resync::{Chain, ChainEnd, Resync, SHORT_CHAIN};
+use crate::rdb::string;
+use crate::record::{Entry, RdbType, Record, Stored};
+use crate::task::Run;
+use crate::task::salvage::gap::{INSIDE, behind_type, fits_inside};
+use crate::task::salvage::ledger::Kind;
+use crate::task::salvage::survey::Survey;
+use crate::task::salvage::walk::Walker;
+
+/// Bytes of a record that could hold two others.
+const HOLDS_TWO: usize = 12;
+/// The longest block of a disk.
+const BLOCK: usize = 4096;
+/// A node of a list that is one element.
+const PLAIN: u64 = 1;
+/// Bytes looked at by one thread at a time.
+const STRETCH: usize = 256 << 10;
+
+/// What a second look found.
+#[derive(Default)]
+pub(super) struct Found {
+    /// Records that hold others up to their end, and where the first of those begins.
+    pub(super) holders: Vec<(usize, usize)>,
+    /// Records in the middle of whose values others stand.
+    pub(super) foreign: Vec<(u64, u64)>,
+}
+
+/// Records that hold others.
+pub(super) fn holders(survey: &Survey<'_>, run: &Run<'_>) -> Found {
+    let data = survey.data;
+    let state = survey.state.at_db(0);
+    let mut found = Found::default();
+    let mut behind = Behind::new(Some(survey.map));
+    let mut keys = survey.ledger.pieces().iter().filter(|piece| {
+        matches!(piece.kind, Kind::Keys { .. }) && piece.run.is_none() && piece.doubt.is_none()
+    });
+    let mut parser = RdbParser::resume(state.clone(), 0);
+    let (mut at, mut end) = (0, 0);
+    ordered(
+        run.threads,
+        || {
+            if at >= end {
+                let piece = keys.next()?;
+                at = usize::try_from(piece.start).ok()?;
+                end = usize::try_from(piece.end).ok()?;
+            }
+            let start = at;
+            while at < end && at - start < STRETCH {
+                let rest = data.get(at..)?;
+                match parser.next_key(rest) {
+                    Some((_, after)) => at = data.len() - after.len(),
+                    None => match parser.parse(rest, true) {
+                        Ok(Step::Parsed { consumed, .. }) => at += consumed,
+                        _ => at = end,
+                    },
+                }
+            }
+            run.progress.at(at as u64);
+            Some((start, at))
+        },
+        || Walker::new(Default::default(), run.max_spool),
+        |walker, (start, end), _| (look(data, start, end, &state, walker), end),
+        |piece| {
+            if let Done::Done((mut some, end)) = piece {
+                found.holders.append(&mut some.holders);
+                found.foreign.append(&mut some.foreign);
+                behind.reach(end as u64);
+            }
+            (Wanted::More, None)
+        },
+    );
+    found
+}
+
+fn look(data: &[u8], start: usize, end: usize, state: &State, walker: &mut Walker) -> Found {
+    let mut resync = Resync::new(end - start);
+    let mut parser = RdbParser::resume(state.clone(), start as u64);
+    let mut found = Found::default();
+    let mut at = start;
+    while at < end {
+        let rest = data.get(at..).unwrap_or_default();
+        let (holds, next) = match parser.next_key(rest) {
+            Some((entry, after)) => (may_hold(&entry), data.len() - after.len()),
+            None => match parser.parse(rest, true) {
+                Ok(Step::Parsed { consumed, item }) => {
+                    let holds = matches!(&item, Record::Entry(entry) if may_hold(entry));
+                    (holds, at + consumed)
+                }
+                _ => return found,
+            },
+        };
+        if holds && next - at >= HOLDS_TWO {
+            let here = parser.state();
+            let mut fits = fits_inside(walker);
+            let mut is_foreign = None;
+            let mut wanted = |chain: &Chain| {
+                if is_foreign.is_none() && is_from_elsewhere(data, chain, next) {
+                    is_foreign = Some(!has_header(data.get(at..chain.at())));
+                }
+                reads_more(data, chain, next, here)
+            };
+            if let Some(chain) = resync.next_keys_within(
+                data,
+                ((behind_type(data, at), next), next),
+                here,
+                &mut fits,
+                &mut wanted,
+            ) {
+                found.holders.push((at, chain.at()));
+            } else if is_foreign == Some(true) {
+                found.foreign.push((at as u64, next as u64));
+            }
+        }
+        at = next;
+    }
+    found
+}
+
+/// Whether other records may stand in a value, and nothing of it looks wrong: packed forms know how
+/// long they are. Fields of a hash whose fields may expire always look like records, if they do not.
+fn may_hold(entry: &Entry<'_>) -> bool {
+    match entry.value.rdb_type {
+        RdbType::String => match string::stored(entry.value.bytes) {
+            Ok((_, Stored::Plain(text))) => text.len() >= HOLDS_TWO,
+            _ => false,
+        },
+        RdbType::ListLinked
+        | RdbType::SetTable
+        | RdbType::HashTable
+        | RdbType::ZsetBinary
+        | RdbType::ZsetText => true,
+        RdbType::Quicklist2 => has_plain_node(entry.value.bytes),
+        _ => false,
+    }
+}
+
+/// Whether a list has elements that stand there as they are.
+fn has_plain_node(value: &[u8]) -> bool {
+    let Ok((mut rest, nodes)) = string::number(value) else {
+        return false;
+    };
+    for _ in 0..nodes {
+        let Ok((after, container)) = string::number(rest) else {
+            return false;
+        };
+        match string::stored(after) {
+            Ok((_, Stored::Plain(_))) if container == PLAIN => return true,
+            Ok((after, _)) => rest = after,
+            Err(_) => return false,
+        }
+    }
+    false
+}
+
+/// Whether records in the middle of a value look like those of a block that came there from
+/// elsewhere, and not like those of a snapshot that is a value, or a part of it.
+fn is_from_elsewhere(data: &[u8], chain: &Chain, end: usize) -> bool {
+    let behind = chain.behind();
+    let in_block = behind - chain.at() <= BLOCK && behind < end;
+    let goes_on = data
+        .get(behind)
+        .is_none_or(|byte| *byte >= opcode::SLOT_INFO);
+    chain.len() >= SHORT_CHAIN && !chain.is_weak() && in_block && !goes_on
+}
+
+/// Whether a snapshot begins in these bytes.
+fn has_header(bytes: Option<&[u8]>) -> bool {
+    let mut windows = bytes.unwrap_or_default().windows(6);
+    windows.any(|window| window == b"REDIS0" || window == b"VALKEY")
+}
+
+/// Whether a chain that begins inside of a record comes together with those behind it, and has more
+/// records up to there.
+fn reads_more(data: &[u8], chain: &Chain, end: usize, state: &State) -> bool {
+    if let Some(records) = chain.bounds.iter().position(|at| *at == end) {
+        return records >= INSIDE;
+    }
+    if chain.behind() < end || chain.end == ChainEnd::Broken && chain.len() <= INSIDE {
+        return false;
+    }
+    let mut parser = RdbParser::resume(state.clone(), end as u64);
+    let mut rest = data.get(end..).unwrap_or_default();
+    let mut records = 1;
+    while (parser.offset() as usize) < chain.behind() {
+        match parser.parse(rest, false) {
+            Ok(Step::Parsed { consumed, .. }) => rest = rest.get(consumed..).unwrap_or_default(),
+            _ => return false,
+        }
+        records += 1;
+        let at = parser.offset() as usize;
+        if let Some(others) = chain.bounds.iter().position(|bound| *bound == at) {
+            return others > records && others >= INSIDE;
+        }
+    }
+    false
+}
