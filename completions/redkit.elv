@@ -47,6 +47,7 @@ set edit:completion:arg-completer[redkit] = {|@words|
             cand convert 'Write a snapshot in the form that another server loads'
             cand verify 'Say whether backups restore: the gate behind a nightly job'
             cand formats 'Say which servers read and write what'
+            cand salvage 'Save every whole key of a damaged snapshot'
             cand explain 'Explain a finding: what it means, an example, what to do'
             cand completions 'Print the completion script for a shell'
             cand man 'Write the man pages into a directory'
@@ -513,6 +514,31 @@ set edit:completion:arg-completer[redkit] = {|@words|
             cand -V 'Print the version'
             cand --version 'Print the version'
         }
+        &'redkit;salvage'= {
+            cand -o 'Write to FILE; `-` is the standard output'
+            cand --output 'Write to FILE; `-` is the standard output'
+            cand --lost 'List what was lost or is doubtful in FILE, a JSON object a line'
+            cand --assume-db 'Put keys of which the database is not known into this one'
+            cand --assume-version 'Read and write as this version, as in REDIS0011, whatever the header says'
+            cand --keep 'Of records of the same key that differ, keep the first or the last'
+            cand --format '`text` for people, or `json`: an object a line for each input'
+            cand --color 'When to use colours: auto, always, never'
+            cand --threads 'Threads that decode [default: one a processor]'
+            cand --max-memory 'Memory to use at most, as in 512MiB or 2GB [default: three quarters of what there is]'
+            cand --max-spool 'Room in temporary files to use at most [default: 10GiB]'
+            cand --force 'Replace the output and the list where they exist'
+            cand --keep-doubtful 'Save doubtful keys too'
+            cand -q 'Say only what is wrong'
+            cand --quiet 'Say only what is wrong'
+            cand -v 'Say more: how much was read in which time'
+            cand --verbose 'Say more: how much was read in which time'
+            cand --no-progress 'Do not show a progress bar'
+            cand --no-mmap 'Read files instead of mapping them into memory'
+            cand -h 'Print help: short with -h, all of it with --help'
+            cand --help 'Print help: short with -h, all of it with --help'
+            cand -V 'Print the version'
+            cand --version 'Print the version'
+        }
         &'redkit;explain'= {
             cand --format '`text` for people, or `json`: an object a line for each input'
             cand --color 'When to use colours: auto, always, never'
@@ -578,6 +604,7 @@ set edit:completion:arg-completer[redkit] = {|@words|
             cand convert 'Write a snapshot in the form that another server loads'
             cand verify 'Say whether backups restore: the gate behind a nightly job'
             cand formats 'Say which servers read and write what'
+            cand salvage 'Save every whole key of a damaged snapshot'
             cand explain 'Explain a finding: what it means, an example, what to do'
             cand completions 'Print the completion script for a shell'
             cand man 'Write the man pages into a directory'
@@ -612,6 +639,8 @@ set edit:completion:arg-completer[redkit] = {|@words|
         &'redkit;help;verify'= {
         }
         &'redkit;help;formats'= {
+        }
+        &'redkit;help;salvage'= {
         }
         &'redkit;help;explain'= {
         }
