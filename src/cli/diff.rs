@@ -17,7 +17,8 @@ use crate::task::diff::{DiffOptions, DiffOutcome, diff};
 ///
 /// Each line is a key that only one of them has, whose value differs, or whose expiry alone does. It
 /// is the content that counts: how a value is packed in the file does not matter. A log, or the folder
-/// of a multi-part AOF, is replayed first, as `redkit replay` does.
+/// of a multi-part AOF, is replayed first, as `redkit replay` does. Function libraries are compared as
+/// well, unless filters ask for some keys only.
 ///
 /// What the second input has comes first, in its order, then what only the first has.
 #[derive(Args)]
@@ -33,7 +34,8 @@ pub(super) struct Diff {
     ///
     /// An object is {"db":0,"key":"k","change":"changed","old":{"type":"list","elements":3,"bytes":9,
     /// "expire_at_ms":null},"new":{…}}; `change` is added, removed, changed or expiry. The document is
-    /// {"differences":[…],"same":N,"complete":true}.
+    /// {"differences":[…],"same":N,"complete":true}. A function library that differs is
+    /// {"function":"name","change":"changed"}.
     #[arg(
         long,
         value_name = "FORMAT",
@@ -117,6 +119,19 @@ impl Diff {
             Err(error) if error.is_closed_pipe() => return Ok(Exit::Damage),
             compared => compared?,
         };
+        for one in &outcome.libraries {
+            let line = match format {
+                DiffFormat::Text => text::library_difference(one, paint),
+                DiffFormat::Ndjson => json_report::library_difference(one) + "\n",
+                DiffFormat::Json if any => ",\n".to_owned() + &json_report::library_difference(one),
+                DiffFormat::Json => "\n".to_owned() + &json_report::library_difference(one),
+            };
+            any = true;
+            match out.write_all(line.as_bytes()) {
+                Err(error) if error.is_closed_pipe() => return Ok(Exit::Damage),
+                written => written?,
+            }
+        }
         if format == DiffFormat::Json {
             let (same, complete) = (outcome.same, outcome.complete);
             out.write_all(format!("\n],\"same\":{same},\"complete\":{complete}}}\n").as_bytes())?;
@@ -142,6 +157,7 @@ fn judge(names: &[String; 2], outcome: &DiffOutcome, words: &Words) -> Exit {
         (outcome.removed, "removed"),
         (outcome.changed, "changed"),
         (outcome.expiry, "with another expiry"),
+        (outcome.libraries.len() as u64, "in function libraries"),
     ];
     let counts = counts.into_iter().filter(|(count, _)| *count > 0);
     let counts: Vec<_> = counts

@@ -58,3 +58,12 @@ pub struct Difference {
     /// As the second has it.
     pub new: Option<Side>,
 }
+
+/// A function library that differs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LibraryDifference {
+    /// Its name.
+    pub name: Vec<u8>,
+    /// What is different.
+    pub change: Change,
+}

@@ -28,7 +28,7 @@ use crate::report::info::{InfoReport, Writer};
 use crate::report::log_info::{LogFileInfo, LogInfo, Times};
 
 pub use cut::cut;
-pub use diff::difference;
+pub use diff::{difference, library_difference};
 pub use formats::server_format;
 pub use replay::replay;
 pub use salvage::{lost_place, salvage};

@@ -27,7 +27,7 @@ use crate::report::info::{self, Ending, InfoReport, Writer};
 
 pub use aof::{aof, aof_briefly};
 pub use cut::cut;
-pub use diff::difference;
+pub use diff::{difference, library_difference};
 pub use fix::{done as fix_done, plan as fix_plan};
 pub use formats::formats;
 pub use log_info::log_info;

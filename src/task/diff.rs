@@ -4,20 +4,24 @@
 //! second is read against that; keys are read again only where they differ. A log is replayed first
 //! and compared as what the server would save.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::bytes::Step;
 use crate::command::Like;
 use crate::error::{Error, ErrorKind, Place, Result, What};
 use crate::io::ordered::{Piece, Pieces, Wanted, ordered};
 use crate::io::source::{Content, Map};
 use crate::keyspace::digest::FullDigest;
+use crate::keyspace::library_name;
 use crate::rdb::Scratch;
 use crate::rdb::batch::{Batch, Batches};
-use crate::rdb::parser::State;
+use crate::rdb::parser::{RdbParser, State};
 use crate::rdb::string;
 use crate::rdb::value::{count, walk};
 use crate::record::filter::{Filter, FilterOptions};
 use crate::record::room::Room;
 use crate::record::{DataType, Entry, Flow, RdbType, Record};
-use crate::report::diff::{Change, Difference, Side};
+use crate::report::diff::{Change, Difference, LibraryDifference, Side};
 use crate::report::finding::{Finding, Findings};
 use crate::task::open::{self, Dumpable};
 use crate::task::replay::{self, ReplayOptions};
@@ -47,6 +51,8 @@ pub struct DiffOutcome {
     pub changed: u64,
     /// Keys that differ in their expiry alone.
     pub expiry: u64,
+    /// Function libraries that differ, by name; they are compared where all keys are.
+    pub libraries: Vec<LibraryDifference>,
     /// What is wrong with the first and the second input.
     pub findings: [Findings; 2],
     /// Whether all of both was read.
@@ -54,9 +60,10 @@ pub struct DiffOutcome {
 }
 
 impl DiffOutcome {
-    /// Keys that differ.
+    /// Keys and function libraries that differ.
     pub fn differences(&self) -> u64 {
-        self.added + self.removed + self.changed + self.expiry
+        let keys = self.added + self.removed + self.changed + self.expiry;
+        keys + self.libraries.len() as u64
     }
 }
 
@@ -127,6 +134,9 @@ pub fn diff(
             new: None,
         })?;
     }
+    if filter.is_everything() && filter.limit().is_none() {
+        outcome.libraries = compare_libraries(&libraries(&old.map)?, &libraries(&new.map)?);
+    }
     Ok(DiffOutcome {
         same: told.same,
         added: told.added,
@@ -135,6 +145,46 @@ pub fn diff(
         expiry: told.expiry,
         ..outcome
     })
+}
+
+/// Function libraries by name: their sources.
+type Libraries = BTreeMap<Vec<u8>, Vec<u8>>;
+
+/// The function libraries of a snapshot, which stand in front of its keys. What is damaged ends them,
+/// and is found among the keys as well.
+fn libraries(map: &Map) -> Result<Libraries> {
+    let mut found = Libraries::new();
+    let mut parser = RdbParser::new();
+    let mut rest: &[u8] = map;
+    while let Ok(Step::Parsed { consumed, item }) = parser.parse(rest, true) {
+        match item {
+            Record::Header(_) | Record::Aux { .. } | Record::ModuleAux { .. } => {}
+            Record::Function(source) => {
+                let at = Place::at((map.len() - rest.len()) as u64);
+                let source = source.to_bytes();
+                let source = source.map_err(|problem| Error::bytes(problem, at, What::Function))?;
+                let name = library_name(&source).unwrap_or_default().to_vec();
+                found.insert(name, source.into_owned());
+            }
+            _ => break,
+        }
+        rest = rest.get(consumed..).unwrap_or_default();
+    }
+    Ok(found)
+}
+
+fn compare_libraries(old: &Libraries, new: &Libraries) -> Vec<LibraryDifference> {
+    let names: BTreeSet<&Vec<u8>> = old.keys().chain(new.keys()).collect();
+    let change = |name: &Vec<u8>| match (old.get(name), new.get(name)) {
+        (None, _) => Some(Change::Added),
+        (_, None) => Some(Change::Removed),
+        (one, other) => (one != other).then_some(Change::Changed),
+    };
+    let differing = names.into_iter().filter_map(|name| {
+        let (name, change) = (name.clone(), change(name)?);
+        Some(LibraryDifference { name, change })
+    });
+    differing.collect()
 }
 
 /// An input as a snapshot at hand.

@@ -1,6 +1,6 @@
 //! Differences for programs.
 
-use crate::report::diff::{Difference, Side};
+use crate::report::diff::{Difference, LibraryDifference, Side};
 use crate::report::json_report::Json;
 
 /// One difference, as a JSON object on one line without its end.
@@ -11,6 +11,15 @@ pub fn difference(one: &Difference) -> String {
         ("change", Json::from(one.change.name())),
         ("old", Json::from(one.old.as_ref().map(side))),
         ("new", Json::from(one.new.as_ref().map(side))),
+    ])
+    .to_string()
+}
+
+/// One function library that differs, as a JSON object on one line without its end.
+pub fn library_difference(one: &LibraryDifference) -> String {
+    Json::Object(vec![
+        ("function", Json::bytes(&one.name)),
+        ("change", Json::from(one.change.name())),
     ])
     .to_string()
 }

@@ -1,7 +1,7 @@
 //! Differences for people.
 
 use crate::error::printable;
-use crate::report::diff::{Change, Difference, Side};
+use crate::report::diff::{Change, Difference, LibraryDifference, Side};
 use crate::report::text::{Paint, counted, moment};
 
 /// One difference, on one line.
@@ -30,6 +30,17 @@ pub fn difference(one: &Difference, paint: Paint) -> String {
         one.db,
         printable(&one.key)
     )
+}
+
+/// One function library that differs, on one line.
+pub fn library_difference(one: &LibraryDifference, paint: Paint) -> String {
+    let mark = match one.change {
+        Change::Added => paint.good("+"),
+        Change::Removed => paint.bad("-"),
+        Change::Changed | Change::Expiry => paint.doubtful("~"),
+    };
+    let (change, name) = (one.change.name(), printable(&one.name));
+    format!("{mark} {change:<7} function library \"{name}\"\n")
 }
 
 fn about(side: &Side) -> String {
