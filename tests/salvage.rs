@@ -346,7 +346,9 @@ fn one(sound: &Sound, kind: ServerKind, number: usize, serve: bool, tally: &mut 
     match framing_lost {
         true => assert!(
             whole_lost <= sound.starts.len() as u64 / 100,
-            "{what}: {whole_lost}"
+            "{what} at {ranges:x?}: {whole_lost}, {} {}",
+            salvage["lost"],
+            salvage["doubtful"]
         ),
         false if !hidden => assert_eq!(whole_lost, 0, "{what}"),
         false => {}
@@ -367,8 +369,15 @@ fn one(sound: &Sound, kind: ServerKind, number: usize, serve: bool, tally: &mut 
         last = start;
         assert_eq!(place["saved"], false, "{what}: {line}");
     }
+    // A cut between two records leaves no bytes of the lost ones to be listed.
+    let ends_between = sound.bytes.starts_with(&bytes);
+    let ends_between = ends_between
+        && sound
+            .starts
+            .binary_search_by_key(&bytes.len(), |(at, _)| *at)
+            .is_ok();
     assert!(
-        gone.is_empty() || !listed.is_empty() || hidden,
+        gone.is_empty() || !listed.is_empty() || hidden || ends_between,
         "{what}: nothing is listed"
     );
     tally.runs += 1;

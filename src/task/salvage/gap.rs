@@ -21,6 +21,8 @@ use crate::task::salvage::walk::{Content, RECENT, Unit, Walker};
 const DOUBTFUL_BEFORE: usize = 4;
 /// The same where a record before the gap was found to be the damaged one.
 const DOUBTFUL_BEFORE_KNOWN: usize = 2;
+/// Keys between a gap and a record of another kind that may have been read by chance.
+const NEAR: u64 = 8;
 /// Records over which two readings must come together.
 const MEET: usize = 4096;
 /// Records that must stand inside of another one: the rest of a record may look like one.
@@ -101,6 +103,12 @@ impl Survey<'_> {
         self.unbroken = false;
         let mut from = lost_at as u64;
         let at = chain.at() as u64;
+        if let Some(guessed) = self.ledger.implausible(NEAR) {
+            self.ledger.cut_back(guessed, &mut self.recent);
+            from = self.ledger.end().unwrap_or(0);
+            self.db = self.ledger.db();
+            self.barrier = self.ledger.end_of_others();
+        }
         if at < from {
             self.resync.pay((lost_at - chain.at()) / 8);
             self.ledger.cut_back(at, &mut self.recent);

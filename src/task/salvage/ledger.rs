@@ -59,6 +59,8 @@ impl Piece {
 pub(super) struct Ledger {
     pieces: Vec<Piece>,
     most: usize,
+    /// Whether a database is followed by its size in this file.
+    has_sizes: bool,
 }
 
 impl Ledger {
@@ -68,6 +70,7 @@ impl Ledger {
         Ledger {
             pieces: Vec::new(),
             most: usize::try_from(most).unwrap_or(usize::MAX),
+            has_sizes: false,
         }
     }
 
@@ -100,6 +103,42 @@ impl Ledger {
             self.pieces.pop();
         }
         self.end().unwrap_or(0)
+    }
+
+    /// Where the last record ends that is no key.
+    pub(super) fn end_of_others(&self) -> u64 {
+        let mut pieces = self.pieces.iter().rev().filter(|piece| piece.run.is_none());
+        let other = pieces.find(|piece| !matches!(piece.kind, Kind::Keys { .. } | Kind::Lost(_)));
+        other.map_or(0, |piece| piece.end)
+    }
+
+    /// Where, with at most so many keys behind it, a record stands at the end that is no key and
+    /// should not stand there: a database without its size, a size without its database, or what
+    /// servers write in front of all keys. Damaged bytes look like those by chance.
+    pub(super) fn implausible(&self, most: u64) -> Option<u64> {
+        let mut found = None;
+        let mut keys = 0;
+        let mut behind: Option<&Piece> = None;
+        for (number, piece) in self.pieces.iter().enumerate().rev() {
+            keys += piece.keys().0;
+            if keys > most || piece.run.is_some() || piece.kind == Kind::GapEnds {
+                break;
+            }
+            let before = number.checked_sub(1).and_then(|n| self.pieces.get(n));
+            let wrong = match piece.kind {
+                Kind::Select => {
+                    !behind.is_some_and(|next| matches!(next.kind, Kind::Resize { .. }))
+                }
+                Kind::Resize { .. } => !before.is_some_and(|piece| piece.kind == Kind::Select),
+                Kind::Other => before.is_some_and(|piece| matches!(piece.kind, Kind::Keys { .. })),
+                _ => false,
+            };
+            if wrong && self.has_sizes {
+                found = Some(piece.start);
+            }
+            behind = Some(piece);
+        }
+        found
     }
 
     /// Where the last piece ends.
@@ -162,6 +201,11 @@ impl Ledger {
     }
 
     fn put(&mut self, start: u64, end: u64, run: Option<u64>, db: u32, kind: Kind) -> Result<()> {
+        if let (Kind::Resize { .. }, Some(Kind::Select)) =
+            (kind, self.pieces.last().map(|p| p.kind))
+        {
+            self.has_sizes = true;
+        }
         if self.pieces.len() >= self.most {
             return Err(Error::limit(
                 "the file is damaged in so many places that a list of them does not fit into memory",
