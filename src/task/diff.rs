@@ -196,6 +196,14 @@ struct Snapshot {
 
 impl Snapshot {
     fn open(input: &InputPath, options: &DiffOptions, run: &Run<'_>) -> Result<Snapshot> {
+        // Of two inputs the one that is meant is named.
+        Snapshot::of(input, options, run).map_err(|error| match input {
+            InputPath::File(path) => error.in_file(path),
+            InputPath::Stdin => error,
+        })
+    }
+
+    fn of(input: &InputPath, options: &DiffOptions, run: &Run<'_>) -> Result<Snapshot> {
         let content = match open::dumpable(input, run)? {
             Dumpable::Snapshot(content) => content,
             Dumpable::Logs(logs) => {
