@@ -15,13 +15,12 @@ use crate::rdb::parser::{RdbParser, opcode};
 use crate::record::filter::Filter;
 use crate::record::{Flow, Record};
 use crate::report::check::{CheckReport, Verdict};
-use crate::report::finding::Finding;
 use crate::report::written::WriteReport;
 use crate::task::check_rdb::{CheckOptions, check_map};
 use crate::task::writing::proof::{self, Sum};
 use crate::task::writing::{
     Assembler, Destination, Head, Lacking, Lacks, Layout, Made, Maker, ModuleAux, Other, Summing,
-    Watch, WriteOptions,
+    Watch, WriteOptions, without_module_aux,
 };
 use crate::task::{InputPath, Run, dump, open};
 use crate::write::{Commands, Format, Lack};
@@ -95,13 +94,14 @@ pub fn convert(
     };
     job.write(&mut to, &mut report)?;
     let lacking = report.findings.errors() > check.findings.errors();
-    if lacking && !options.keep_going {
+    if lacking {
         return Ok(report);
     }
     report.proven = to.read_back()?.is_some();
     watch.check()?;
     let given = to.finish(&[])?;
-    (report.files, report.warnings) = (given.files, given.warnings);
+    report.files = given.files;
+    report.warnings.extend(given.warnings);
     Ok(report)
 }
 
@@ -160,6 +160,11 @@ impl Job<'_> {
             self.each(&mut assembler, &mut behind, &mut lacks, report)?;
         }
         assembler.end()?;
+        if !self.layout.has_records() {
+            report
+                .warnings
+                .extend(without_module_aux(self.check.module_aux));
+        }
         report.findings.append(lacks.findings);
         (report.dropped, report.reduced) = (lacks.dropped, lacks.reduced);
         Ok(())
@@ -406,9 +411,4 @@ fn lacking_library(source: &[u8]) -> Lacking {
         lack: Lack::Functions,
         written: false,
     }
-}
-
-/// What a finding about the output leads to, told apart from damage of the input.
-pub fn is_of_target(finding: &Finding) -> bool {
-    matches!(finding.code, "target-lacks" | "target-dropped")
 }

@@ -16,7 +16,8 @@ use crate::task::logs::Logs;
 use crate::task::replay::{self, ReplayOptions, Replayed};
 use crate::task::writing::proof::{self, Sum};
 use crate::task::writing::{
-    Assembler, Destination, Head, Lacking, Lacks, Layout, Made, Maker, Summing, Watch, WriteOptions,
+    Assembler, Destination, Head, Lacking, Lacks, Layout, Made, Maker, Summing, Watch,
+    WriteOptions, without_module_aux,
 };
 use crate::task::{InputPath, Run};
 use crate::write::{Format, Lack};
@@ -92,13 +93,15 @@ pub fn rewrite(
         filter: &filter,
         run,
     };
+    let errors = written.findings.errors();
     let (sum, behind) = job.write(&keyspace, head, &mut to, &mut written)?;
     // Millions of keys are not given back one by one, except where their room is needed again.
     match layout {
         Layout::Resp => drop(keyspace),
         _ => std::mem::forget(keyspace),
     }
-    if written.findings.errors() > 0 && !options.keep_going {
+    // What the target cannot hold is left out only where that is said in so many words.
+    if written.findings.errors() > errors {
         return Ok(written);
     }
     written.full_digest = Some(sum.full.to_string());
@@ -127,7 +130,15 @@ pub fn rewrite(
     }
     watch.check()?;
     let given = to.finish(&behind)?;
-    (written.files, written.warnings) = (given.files, given.warnings);
+    let snapshots = report
+        .check
+        .files
+        .iter()
+        .filter_map(|f| f.preamble.as_deref());
+    let module_aux = snapshots.map(|snapshot| snapshot.module_aux).sum();
+    written.files = given.files;
+    written.warnings.extend(without_module_aux(module_aux));
+    written.warnings.extend(given.warnings);
     Ok(written)
 }
 

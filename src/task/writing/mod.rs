@@ -132,3 +132,9 @@ impl Lacks {
         });
     }
 }
+
+/// Says that records of modules outside the keys are not in an output, where there were any.
+pub(crate) fn without_module_aux(records: u64) -> Option<String> {
+    let counted = crate::report::text::counted(records, "record");
+    (records > 0).then(|| format!("{counted} of modules outside the keys could not be written"))
+}
