@@ -642,7 +642,7 @@ pub(super) mod tests {
   error blob-entry: an entry runs past the end of its blob
     in bytes 100 (0x64) to 200 (0xc8), at 110 (0x6e), byte 37 of the listpack
     key "user:\xff\x1b" in db 3, hash-listpack
-    hint: every other key can be read: `dump-to-json --keep-going` leaves out this one
+    hint: `salvage` saves every other key
 
   server            loads  needs, or why not
   redis-7.0         yes
