@@ -502,7 +502,7 @@ mod tests {
         // Sets of many members that end in nothing, one inside the other.
         let mut data = b"\x02\0\x80\0\xff\xff\xff".repeat(100_000);
         // Else the last bytes are an end mark with its checksum.
-        data.push(b'x');
+        data.extend_from_slice(b"xy");
         let mut resync = Resync::new(data.len());
         let state = state_of(b"REDIS0011");
         let found = resync.next_chain(&data, (0, data.len()), &state, &mut |_| true, &mut |_| true);
