@@ -28,8 +28,6 @@ pub(crate) struct ModuleAux {
 pub(crate) struct Head {
     /// When the data was so, Unix seconds.
     pub(crate) ctime: Option<u64>,
-    /// Further AUX fields of the source, such as the place in a replication stream.
-    pub(crate) aux: Vec<(Vec<u8>, Vec<u8>)>,
     /// Sources of function libraries.
     pub(crate) functions: Vec<Vec<u8>>,
     /// What modules keep.
@@ -89,9 +87,6 @@ impl<'o, 'f> Assembler<'o, 'f> {
         self.rdb.aux(b"redis-bits", b"64");
         if let Some(ctime) = self.head.ctime {
             self.rdb.aux(b"ctime", ctime.to_string().as_bytes());
-        }
-        for (name, value) in &self.head.aux {
-            self.rdb.aux(name, value);
         }
         let is_base: &[u8] = match self.layout.has_commands() {
             true => b"1",
