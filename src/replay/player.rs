@@ -94,7 +94,7 @@ pub struct Played {
 pub struct Player<'p, 'd> {
     keyspace: &'p mut Keyspace,
     common: &'p Common<'p>,
-    crew: Option<Crew<'d>>,
+    crew: Option<Crew<'d, 'p>>,
     scripts: Scripts,
     played: Played,
     db: u32,
@@ -120,9 +120,7 @@ struct Job<'d> {
 
 /// Plays into a keyspace what `with` reads, on so many threads, with at most so many bytes of memory
 /// for the whole process. The result does not depend on the number of threads, but for where a stop
-/// for want of memory falls.
-///
-/// The keyspace must have a multiple of `threads` parts.
+/// for want of memory falls. The keyspace should have several parts for each thread.
 pub fn play<'d, T>(
     keyspace: &mut Keyspace,
     threads: usize,
@@ -141,8 +139,7 @@ pub fn play<'d, T>(
     };
     std::thread::scope(|scope| {
         let total = keyspace.shards().len();
-        let crew = (threads > 1 && total.is_multiple_of(threads))
-            .then(|| Crew::new(scope, threads, total, &common));
+        let crew = (threads > 1).then(|| Crew::new(scope, threads, total, &common));
         let mut player = Player {
             time: rules.now,
             keyspace,

@@ -138,7 +138,7 @@ pub(crate) fn of_files(
     let opened = open_all(files, run)?;
     let plan = Plan::new(files, &check, options, &opened)?;
     rules.files = Arc::new(kept_in(&check, &opened));
-    let shards = if run.threads > 1 { run.threads * 4 } else { 1 };
+    let shards = if run.threads > 1 { run.threads * 8 } else { 1 };
     let mut keyspace = Keyspace::new(rules, shards);
     let mut session = Session {
         options,
@@ -230,7 +230,7 @@ pub(crate) fn of_snapshot(
 ) -> Result<(Keyspace, Option<Finding>)> {
     let mut rules = Rules::new(like, now);
     rules.databases = DATABASES.max(highest_db.saturating_add(1));
-    let shards = if run.threads > 1 { run.threads * 4 } else { 1 };
+    let shards = if run.threads > 1 { run.threads * 8 } else { 1 };
     let mut keyspace = Keyspace::new(rules, shards);
     let damage = load(&mut keyspace, data, None, run, |at| run.progress.at(at))?;
     Ok((keyspace, damage))
