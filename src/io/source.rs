@@ -264,6 +264,14 @@ impl<'d> Behind<'d> {
         Behind { map, reached: 0 }
     }
 
+    /// For a map of which something else has what stands before this offset.
+    pub(crate) fn from(map: &'d Map, offset: u64) -> Self {
+        Behind {
+            map: Some(map),
+            reached: offset.next_multiple_of(PAGES),
+        }
+    }
+
     /// Everything before this offset was read.
     pub(crate) fn reach(&mut self, offset: u64) {
         if let Some(map) = self.map

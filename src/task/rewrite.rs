@@ -105,7 +105,7 @@ pub fn rewrite(
         return Ok(written);
     }
     written.full_digest = Some(sum.full.to_string());
-    if let Some(map) = to.read_back()? {
+    if let Some(map) = to.read_back(run.threads)? {
         let found = match layout {
             Layout::Resp => proof::of_commands(&map, &format, run)?,
             _ => {
