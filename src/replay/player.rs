@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::aof::resp;
-use crate::command::{self, Resolved, Signature};
+use crate::command::{self, CommandSpec, Like, Resolved, Signature};
 use crate::keyspace::{Keyspace, Shard, table as keys};
 use crate::replay::args::Args;
 use crate::replay::context::Context;
@@ -96,6 +96,8 @@ pub struct Player<'p, 'd> {
     common: &'p Common<'p>,
     crew: Option<Crew<'d, 'p>>,
     scripts: Scripts,
+    /// By the place of a command's name: who does it, where the name alone tells.
+    plain: Vec<Option<Plain>>,
     played: Played,
     db: u32,
     /// Files begun.
@@ -108,6 +110,25 @@ pub struct Player<'p, 'd> {
     stopped: Option<Stopped>,
     /// How many more commands were handed out than the log has.
     parts: u64,
+}
+
+/// A command without subcommands that changes the keyspace.
+#[derive(Clone, Copy)]
+struct Plain {
+    row: &'static Row,
+    signature: Signature,
+}
+
+impl Plain {
+    fn of(spec: &CommandSpec, like: Like) -> Option<Plain> {
+        let row = table::row(spec.index()).filter(|row| !row.reads)?;
+        match spec.resolve(None, like) {
+            Resolved::Known(_, &signature) if spec.subcommands().is_empty() => {
+                Some(Plain { row, signature })
+            }
+            _ => None,
+        }
+    }
 }
 
 /// A command that waits for its EXEC.
@@ -146,6 +167,10 @@ pub fn play<'d, T>(
             common: &common,
             crew,
             scripts: Scripts::default(),
+            plain: command::all()
+                .iter()
+                .map(|spec| Plain::of(spec, rules.like))
+                .collect(),
             played: Played::default(),
             db: 0,
             files: 0,
@@ -324,6 +349,11 @@ impl<'d> Player<'_, 'd> {
     fn find(&self, name: &[u8], argc: usize, second: Option<&[u8]>) -> Result<Found, Why> {
         let unknown = || Why::Unknown(crate::error::printable(name));
         let spec = command::lookup(name).ok_or_else(unknown)?;
+        if let Some(Some(plain)) = self.plain.get(spec.index())
+            && plain.signature.accepts(argc as u64)
+        {
+            return Ok(Found::Row(plain.row, most(&plain.signature)));
+        }
         match spec.resolve(second, self.common.rules.like) {
             Resolved::UnknownCommand | Resolved::UnknownSubcommand => Err(unknown()),
             Resolved::Known(name, signature) if self.stops(signature, argc) => {
