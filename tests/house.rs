@@ -26,6 +26,7 @@ const LEVELS: &[(&str, u8)] = &[
     ("report", 8),
     ("compat", 9),
     ("task", 9),
+    ("face", 10),
     ("cli", 10),
 ];
 
