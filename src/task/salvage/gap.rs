@@ -136,7 +136,13 @@ impl Survey<'_> {
             false => Reason::FirstOfChain,
         };
         self.at = chain.at();
-        for &end in chain.bounds.iter().skip(1).take(doubtful) {
+        // Values without a structure are read by chance where damage left a pattern: nothing is
+        // believed up to the first that was read in step.
+        let mut in_step = false;
+        for (number, &end) in chain.bounds.iter().skip(1).enumerate() {
+            if number >= doubtful && (in_step || number >= RECENT) {
+                break;
+            }
             let stretch = self
                 .walker
                 .walk(self.data, self.at, end, &self.state.at_db(0));
@@ -147,6 +153,7 @@ impl Survey<'_> {
                 break;
             }
             let mark = self.ledger.len();
+            in_step |= stretch.recent.last().is_some_and(|unit| unit.in_step);
             if !self.take(stretch)? {
                 break;
             }
@@ -306,15 +313,16 @@ impl Survey<'_> {
     /// Marks the last keys as doubtful.
     fn doubt(&mut self, most: usize) -> Result<()> {
         let barrier = self.barrier;
-        let mut strong = 0;
+        let (mut strong, mut in_step) = (0, false);
         let last: Vec<Unit> = self
             .recent
             .iter()
             .rev()
             .take_while(|unit| unit.start >= barrier)
             .take_while(|unit| {
-                let wanted = strong < most;
+                let wanted = strong < most || !in_step;
                 strong += usize::from(!unit.weak);
+                in_step |= unit.in_step;
                 wanted
             })
             .copied()

@@ -10,6 +10,7 @@ use crate::rdb::string;
 use crate::record::{Entry, RdbType, Record, Stored};
 use crate::task::Run;
 use crate::task::salvage::gap::{INSIDE, behind_type, fits_inside};
+use crate::task::salvage::head;
 use crate::task::salvage::ledger::Kind;
 use crate::task::salvage::survey::Survey;
 use crate::task::salvage::walk::Walker;
@@ -28,8 +29,12 @@ const STRETCH: usize = 256 << 10;
 pub(super) struct Found {
     /// Records that hold others up to their end, and where the first of those begins.
     pub(super) holders: Vec<(usize, usize)>,
+    /// Records whose values end in the selection of a database: where that begins, and of which.
+    pub(super) selections: Vec<(usize, usize, u32)>,
     /// Records in the middle of whose values others stand.
     pub(super) foreign: Vec<(u64, u64)>,
+    /// Records whose values end in what may be the expiry of the next one.
+    pub(super) expiries: Vec<(u64, u64)>,
 }
 
 /// Records that hold others.
@@ -70,7 +75,9 @@ pub(super) fn holders(survey: &Survey<'_>, run: &Run<'_>) -> Found {
         |piece| {
             if let Done::Done((mut some, end)) = piece {
                 found.holders.append(&mut some.holders);
+                found.selections.append(&mut some.selections);
                 found.foreign.append(&mut some.foreign);
+                found.expiries.append(&mut some.expiries);
                 behind.reach(end as u64);
             }
             (Wanted::More, None)
@@ -114,8 +121,12 @@ fn look(data: &[u8], start: usize, end: usize, state: &State, walker: &mut Walke
                 &mut wanted,
             ) {
                 found.holders.push((at, chain.at()));
+            } else if let Some((head, db)) = head::selection(data, (at, next), here) {
+                found.selections.push((at, head, db));
             } else if is_foreign == Some(true) {
                 found.foreign.push((at as u64, next as u64));
+            } else if head::ends_in_expiry(data, (at, next)) {
+                found.expiries.push((at as u64, next as u64));
             }
         }
         at = next;

@@ -9,8 +9,8 @@ use crate::io::decompress::{self, Codec};
 use crate::rdb::parser::{RdbParser, State};
 use crate::rdb::resync::{ZEROS, is_weak};
 use crate::rdb::value::sound::sound;
-use crate::rdb::{Scratch, value};
-use crate::record::{Checksum, Entry, Record, RunCodec, Stored};
+use crate::rdb::{Scratch, string, value};
+use crate::record::{Checksum, Entry, RawValue, RdbType, Record, RunCodec, Stored};
 use crate::report::finding::{self, Finding, Severity};
 use crate::task::check_rdb::deep::{DeepCheck, SecondLook};
 use crate::task::duplicates::{Fingerprinter, KeyPrint};
@@ -61,6 +61,8 @@ pub(super) struct Unit {
     pub(super) expires: bool,
     /// Few bytes, as many values have them by chance, or damaged.
     pub(super) weak: bool,
+    /// Its value tells where it ends by more than a length in front of it: it was read in step.
+    pub(super) in_step: bool,
 }
 
 /// What a walk over a stretch of records found.
@@ -188,6 +190,7 @@ impl Walker {
                 end,
                 expires,
                 weak: flaw.is_some() || is_weak(entry),
+                in_step: flaw.is_none() && is_closed(&entry.value),
             });
         }
         if let Some((problem, place)) = flaw {
@@ -374,6 +377,29 @@ impl Walker {
             }
             Err(error) => to.failed = Some(error),
         }
+    }
+}
+
+/// Bytes of a compressed string that decompresses to its length by no chance.
+const PACKED: usize = 12;
+
+/// Whether a value that decodes says in two places where it ends, so that bytes of something else are
+/// not taken for it by chance.
+fn is_closed(value: &RawValue<'_>) -> bool {
+    match value.rdb_type {
+        RdbType::String => match string::stored(value.bytes) {
+            Ok((_, Stored::Lzf { data, .. })) => data.len() >= PACKED,
+            _ => false,
+        },
+        RdbType::ListLinked
+        | RdbType::SetTable
+        | RdbType::HashTable
+        | RdbType::HashExpiryRc
+        | RdbType::HashExpiry
+        | RdbType::HashValkey
+        | RdbType::ZsetBinary
+        | RdbType::ZsetText => false,
+        _ => true,
     }
 }
 
