@@ -264,6 +264,13 @@ impl<'d> Behind<'d> {
         Behind { map, reached: 0 }
     }
 
+    /// The same for who reads from this offset on.
+    pub(crate) fn from(map: &'d Map, offset: u64) -> Self {
+        let map = Some(map);
+        let reached = offset;
+        Behind { map, reached }
+    }
+
     /// Everything before this offset was read.
     pub(crate) fn reach(&mut self, offset: u64) {
         if let Some(map) = self.map

@@ -3,7 +3,7 @@
 
 use crate::bytes::Step;
 use crate::io::ordered::{Piece as Done, Wanted, ordered};
-use crate::io::source::Behind;
+use crate::io::source::{Behind, Map};
 use crate::rdb::parser::{RdbParser, State, opcode};
 use crate::rdb::resync::{Chain, ChainEnd, Resync, SHORT_CHAIN};
 use crate::rdb::string;
@@ -42,7 +42,9 @@ pub(super) fn holders(survey: &Survey<'_>, run: &Run<'_>) -> Found {
     let data = survey.data;
     let state = survey.state.at_db(0);
     let mut found = Found::default();
-    let mut behind = Behind::new(Some(survey.map));
+    // Of giant values the one that cuts records is far ahead of those who look into them: each lets go
+    // of what it has read.
+    let mut ahead = Behind::new(Some(survey.map));
     let mut keys = survey.ledger.pieces().iter().filter(|piece| {
         matches!(piece.kind, Kind::Keys { .. }) && piece.run.is_none() && piece.doubt.is_none()
     });
@@ -67,18 +69,18 @@ pub(super) fn holders(survey: &Survey<'_>, run: &Run<'_>) -> Found {
                     },
                 }
             }
+            ahead.reach(at as u64);
             run.progress.at(at as u64);
             Some((start, at))
         },
         || Walker::new(Default::default(), run.max_spool),
-        |walker, (start, end), _| (look(data, start, end, &state, walker), end),
+        |walker, range, _| look(survey.map, range, &state, walker),
         |piece| {
-            if let Done::Done((mut some, end)) = piece {
+            if let Done::Done(mut some) = piece {
                 found.holders.append(&mut some.holders);
                 found.selections.append(&mut some.selections);
                 found.foreign.append(&mut some.foreign);
                 found.expiries.append(&mut some.expiries);
-                behind.reach(end as u64);
             }
             (Wanted::More, None)
         },
@@ -86,7 +88,9 @@ pub(super) fn holders(survey: &Survey<'_>, run: &Run<'_>) -> Found {
     found
 }
 
-fn look(data: &[u8], start: usize, end: usize, state: &State, walker: &mut Walker) -> Found {
+fn look(map: &Map, (start, end): (usize, usize), state: &State, walker: &mut Walker) -> Found {
+    let data: &[u8] = map;
+    let mut behind = Behind::from(map, start as u64);
     let mut resync = Resync::new(end - start);
     let mut parser = RdbParser::resume(state.clone(), start as u64);
     let mut found = Found::default();
@@ -130,6 +134,7 @@ fn look(data: &[u8], start: usize, end: usize, state: &State, walker: &mut Walke
             }
         }
         at = next;
+        behind.reach(at as u64);
     }
     found
 }

@@ -163,7 +163,6 @@ pub(super) fn survey<'d>(
         if let Some(error) = failed {
             return Err(error);
         }
-        survey.state = framer.parser.state().clone();
         if ended && survey.is_really_ended()? {
             break;
         }
@@ -261,6 +260,8 @@ impl Survey<'_> {
         if self.unbroken {
             self.crc = crc64::combine(self.crc, stretch.crc, stretch.summed);
         }
+        // Records are looked for inside of these ones, too.
+        self.state = stretch.state;
         for mut finding in stretch.findings {
             finding.db = finding.db.map(|_| self.db);
             self.findings.push(finding);

@@ -77,6 +77,8 @@ pub(super) struct Stretch {
     pub(super) summed: u64,
     /// Behind the last record.
     pub(super) end: usize,
+    /// How to read what follows.
+    pub(super) state: State,
     /// What that was not followed by.
     pub(super) lost: Option<Error>,
     /// What keeps the work from going on.
@@ -108,6 +110,7 @@ impl Walker {
         let mut parser = RdbParser::resume(state.clone(), at as u64);
         self.scratch.templates = state.templates().clone();
         self.records(data, at, until, &mut parser, None, &mut stretch);
+        stretch.state = parser.state().at_db(0);
         let summed = stretch.end.min(at + stretch.summed as usize);
         stretch.crc = crc64::checksum(data.get(at..summed).unwrap_or_default());
         stretch
