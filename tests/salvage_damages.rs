@@ -10,6 +10,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use redkit::bytes::Step;
+use redkit::rdb::parser::RdbParser;
+use redkit::record::Record;
 use serde_json::Value;
 use support::checker;
 use support::damage::Chance;
@@ -31,16 +34,42 @@ fn redkit(args: &[&str]) -> (Option<i32>, Vec<u8>, String) {
     (output.status.code(), output.stdout, words)
 }
 
-/// A key by its database and name as JSON shows it.
-type Name = (u64, String);
+/// A key by its database and name.
+type Name = (u32, Vec<u8>);
 
-fn name_of(json: &Value) -> Name {
-    (json["db"].as_u64().unwrap(), json["key"].to_string())
+/// What stands of a key in a snapshot.
+struct Kept<'d> {
+    at: usize,
+    name: Name,
+    expires_at: Option<i64>,
+    rdb_type: u8,
+    value: &'d [u8],
+}
+
+/// Every key of a snapshot that is sound.
+fn keys_of(bytes: &[u8]) -> Vec<Kept<'_>> {
+    let mut parser = RdbParser::new();
+    let (mut rest, mut all) = (bytes, Vec::new());
+    while !parser.state().ended() {
+        let Ok(Step::Parsed { consumed, item }) = parser.parse(rest, true) else {
+            panic!("it is not sound at {}", parser.offset());
+        };
+        rest = &rest[consumed..];
+        if let Record::Entry(entry) = item {
+            all.push(Kept {
+                at: entry.at as usize,
+                name: (entry.db, entry.key.to_bytes().unwrap().into_owned()),
+                expires_at: entry.expires_at,
+                rdb_type: entry.value.rdb_type.number(),
+                value: entry.value.bytes,
+            });
+        }
+    }
+    all
 }
 
 /// A sound snapshot and what stands where in it.
 struct Sound {
-    folder: TempFolder,
     bytes: Vec<u8>,
     /// Where records begin, with their keys.
     starts: Vec<(usize, Name)>,
@@ -104,30 +133,14 @@ impl Sound {
     }
 
     fn of_bytes(bytes: Vec<u8>) -> Sound {
-        let folder = TempFolder::new();
-        let path = folder.path().join("sound.rdb");
-        fs::write(&path, &bytes).unwrap();
-        let select = ["--with", "offset", "--select", "meta"];
-        let (exit, lines, words) =
-            redkit(&[&["dump-to-json", path.to_str().unwrap()][..], &select].concat());
-        assert_eq!(exit, Some(0), "{words}");
-        let starts = String::from_utf8(lines).unwrap();
-        let starts = starts.lines().map(|line| {
-            let json: Value = serde_json::from_str(line).unwrap();
-            (json["offset"].as_u64().unwrap() as usize, name_of(&json))
-        });
+        let starts = keys_of(&bytes).into_iter().map(|key| (key.at, key.name));
         let starts: Vec<(usize, Name)> = starts.collect();
         let names = starts.iter().map(|(_, name)| name.clone()).collect();
         Sound {
-            folder,
             bytes,
             starts,
             names,
         }
-    }
-
-    fn path(&self) -> PathBuf {
-        self.folder.path().join("sound.rdb")
     }
 
     /// Whether one of two ranges lies wholly inside of this key's record, and the other does not.
@@ -217,6 +230,10 @@ fn command(key: &str, number: usize, chance: &mut Chance) -> Vec<Vec<u8>> {
     std::iter::once(name.as_bytes().to_vec())
         .chain(words)
         .collect()
+}
+
+fn shown((db, name): &Name) -> String {
+    format!("[{db}] {}", name.escape_ascii())
 }
 
 /// Damages bytes in the way of this number; says which ranges of the sound ones it touched.
@@ -316,14 +333,11 @@ fn one(sound: &Sound, kind: ServerKind, number: usize, serve: bool, tally: &mut 
     let salvage = &report["salvage"];
     let (exit, _, words) = redkit(&["check-rdb", "-q", "--duplicates", &path("saved.rdb")]);
     assert_eq!(exit, Some(0), "{what}: {words}");
-    // What differs from the sound file.
-    let source = sound.path();
-    let (_, differences, _) = redkit(&[
-        "diff",
-        source.to_str().unwrap(),
-        &path("saved.rdb"),
-        "--format=ndjson",
-    ]);
+    // What differs from the sound file. What was saved is copied, so bytes that differ are a change.
+    let saved = fs::read(path("saved.rdb")).unwrap();
+    let saved_keys = keys_of(&saved).into_iter();
+    let mut saved_keys: BTreeMap<Name, Kept<'_>> =
+        saved_keys.map(|key| (key.name.clone(), key)).collect();
     let touched = sound.touched(&ranges);
     let framing_lost = salvage["lost"]
         .as_array()
@@ -332,35 +346,45 @@ fn one(sound: &Sound, kind: ServerKind, number: usize, serve: bool, tally: &mut 
         .any(|loss| loss["reason"] == "lost-framing");
     let hidden = salvage["hidden_change"].as_bool().unwrap();
     let (mut whole_lost, mut gone) = (0, BTreeSet::new());
-    let (mut wrong, mut renamed) = (Vec::new(), 0);
-    for line in String::from_utf8(differences).unwrap().lines() {
-        let json: Value = serde_json::from_str(line).unwrap();
-        if !json["function"].is_null() {
-            // A library has no key; whether it is whole, the report says.
+    let (mut wrong, mut renamed, mut strange) = (Vec::new(), 0, String::new());
+    for key in keys_of(&sound.bytes) {
+        let name = key.name;
+        let Some(found) = saved_keys.remove(&name) else {
+            whole_lost += u64::from(!touched.contains(&name));
+            gone.insert(name);
+            continue;
+        };
+        let expiry = found.expires_at != key.expires_at;
+        if !expiry && (found.rdb_type, found.value) == (key.rdb_type, key.value) {
             continue;
         }
-        match json["change"].as_str().unwrap() {
-            "removed" => {
-                whole_lost += u64::from(!touched.contains(&name_of(&json)));
-                gone.insert(name_of(&json));
-            }
-            // Nothing in a snapshot tells that bytes of a plain string changed. The report says
-            // that something did, and it may have done so where the damage is and nowhere else.
-            "changed" | "expiry" if hidden && touched.contains(&name_of(&json)) => {
-                tally.changed_inside += 1;
-            }
-            // The same, where the other one of two blocks is what the report tells of.
-            "changed" if sound.holds_one_of_two(&ranges, &name_of(&json)) => {
-                tally.changed_inside += 1;
-            }
-            "added" if !sound.names.contains(&name_of(&json)) => renamed += 1,
-            _ => wrong.push(line.to_owned()),
+        // Nothing in a snapshot tells that bytes of a plain string changed. The report says that
+        // something did, and it may have done so where the damage is and nowhere else. The same
+        // where the other one of two blocks is what the report tells of.
+        let is_told = hidden && touched.contains(&name);
+        if is_told || (!expiry && sound.holds_one_of_two(&ranges, &name)) {
+            tally.changed_inside += 1;
+        } else {
+            wrong.push(format!(
+                "another value or expiry ({expiry}): {}",
+                shown(&name)
+            ));
         }
+    }
+    for name in saved_keys.into_keys() {
+        assert!(
+            !sound.names.contains(&name),
+            "{what}: twice {}",
+            shown(&name)
+        );
+        renamed += 1;
+        tally.changed_inside += 1;
+        strange = shown(&name);
     }
     // A name is a plain string as well: as many keys have another one as are gone.
     let own = |name: &&Name| hidden || sound.holds_one_of_two(&ranges, name);
     if renamed > gone.intersection(&touched).filter(own).count() {
-        wrong.push(format!("{renamed} keys that never were"));
+        wrong.push(format!("{renamed} keys that never were, as {strange}"));
     }
     if hidden {
         assert_eq!(whole_lost, 0, "{what}");

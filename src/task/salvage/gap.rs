@@ -320,7 +320,7 @@ impl Survey<'_> {
             .rev()
             .take_while(|unit| unit.start >= barrier)
             .take_while(|unit| {
-                let wanted = strong < most || !in_step;
+                let wanted = strong < most || (most > 0 && !in_step);
                 strong += usize::from(!unit.weak);
                 in_step |= unit.in_step;
                 wanted
