@@ -109,7 +109,7 @@ fn look(map: &Map, (start, end): (usize, usize), state: &State, walker: &mut Wal
         };
         if holds && next - at >= HOLDS_TWO {
             let here = parser.state();
-            let mut fits = fits_inside(walker);
+            let mut fits = fits_inside(walker, map);
             let mut is_foreign = None;
             let mut wanted = |chain: &Chain| {
                 if is_foreign.is_none() && is_from_elsewhere(data, chain, next) {

@@ -335,6 +335,8 @@ impl Survey<'_> {
             };
             // What stands behind it was read from the wrong place, or may have been.
             self.known.holders.insert(start as usize, inside);
+            // The keys of this stretch are not among the last ones as yet.
+            self.recent.clear();
             self.ledger.cut_back(start, &mut Vec::new());
             self.at = start as usize;
             self.pass_holder()?;
