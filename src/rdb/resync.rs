@@ -340,8 +340,25 @@ fn is_plausible(record: &Record<'_>, behind: Option<&[u8]>, state: &State) -> bo
 pub(crate) fn ends(data: &[u8], at: usize) -> bool {
     match data.get(at..) {
         None | Some([]) => true,
-        Some([b'*', b'0'..=b'9', ..]) | Some([b'#', b'T', b'S', b':', ..]) => true,
+        Some([b'*', rest @ ..]) => counts(rest).is_some_and(|rest| match rest {
+            [b'$', rest @ ..] => counts(rest).is_some(),
+            rest => rest.is_empty(),
+        }),
+        Some([b'#', b'T', b'S', b':', ..]) => true,
         Some(_) => false,
+    }
+}
+
+/// What stands behind a number and the end of its line, as far as the file goes.
+fn counts(bytes: &[u8]) -> Option<&[u8]> {
+    let digits = bytes
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
+    match bytes.get(digits..)? {
+        [b'\r', b'\n', rest @ ..] if digits > 0 => Some(rest),
+        rest @ ([] | [b'\r']) => Some(rest.get(rest.len()..)?),
+        _ => None,
     }
 }
 
@@ -495,6 +512,23 @@ mod tests {
         assert_eq!(find(&data), None);
         data.truncate(data.len() - 3);
         assert_eq!(find(&data), Some(3));
+    }
+
+    #[test]
+    fn a_snapshot_ends_with_the_file_or_before_a_log() {
+        for log in [
+            "",
+            "*",
+            "*1\r",
+            "*1\r\n$4\r\nPING\r\n",
+            "*3\r\n$",
+            "#TS:17\r\n",
+        ] {
+            assert!(ends(log.as_bytes(), 0), "{log:?}");
+        }
+        for other in ["*1x", "*x", "*1\r\nPING", "*1\r\n$x", "x", "#T", "\0"] {
+            assert!(!ends(other.as_bytes(), 0), "{other:?}");
+        }
     }
 
     #[test]

@@ -33,6 +33,10 @@ pub enum Reason {
     NearGap,
     /// Records stand inside of its value: a block of a disk may have come there from elsewhere.
     Foreign,
+    /// A block of zeros such as a disk leaves reaches into it.
+    Zeros,
+    /// What may be the next key's expiry stands at the end of a value: this is that value or that key.
+    Expiry,
     /// A snapshot inside a value that lost its frame.
     Embedded,
     /// The gap before it may have hidden the selection of another database.
@@ -41,7 +45,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Reason; 14] = [
+    pub const ALL: [Reason; 16] = [
         Reason::Header,
         Reason::Framing,
         Reason::Truncated,
@@ -54,6 +58,8 @@ impl Reason {
         Reason::ShortChain,
         Reason::NearGap,
         Reason::Foreign,
+        Reason::Zeros,
+        Reason::Expiry,
         Reason::Embedded,
         Reason::Database,
     ];
@@ -73,6 +79,8 @@ impl Reason {
             Reason::ShortChain => "between-gaps",
             Reason::NearGap => "near-gap",
             Reason::Foreign => "foreign-block",
+            Reason::Zeros => "zeroed-block",
+            Reason::Expiry => "expiry-unknown",
             Reason::Embedded => "embedded-snapshot",
             Reason::Database => "database-unknown",
         }
@@ -93,6 +101,8 @@ impl Reason {
             Reason::ShortChain => "few records between two gaps",
             Reason::NearGap => "within a disk block of a gap: may have come from elsewhere",
             Reason::Foreign => "records in its value: a block may have come from elsewhere",
+            Reason::Zeros => "a disk block of zeros in it: may have held something else",
+            Reason::Expiry => "a value ends in what may be the next key's expiry",
             Reason::Embedded => "part of a snapshot inside a value",
             Reason::Database => "the gap before may have hidden another database",
         }

@@ -6,6 +6,7 @@
 //! damages are many, not as the keys are.
 
 mod gap;
+mod head;
 mod header;
 mod ledger;
 mod near;
@@ -14,6 +15,7 @@ mod settle;
 mod survey;
 mod walk;
 mod write;
+mod zeros;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -183,27 +185,25 @@ fn read<'d>(
         start = other;
         found = again(&start, known.clone())?;
     }
-    let mut foreign = Vec::new();
+    let mut second = second::Found::default();
     if !found.is_proven() {
-        let second = second::holders(&found, run);
-        foreign = second.foreign;
-        known.holders.extend(second.holders);
+        second = second::holders(&found, run);
+        known.holders.extend(std::mem::take(&mut second.holders));
+        known
+            .holders
+            .extend(settle::swallowed_selections(&found, &second.selections));
         if !known.holders.is_empty() {
             found = again(&start, known.clone())?;
         }
     }
-    settle::between_gaps(&mut found);
-    near::near_gaps(&mut found);
-    near::holding_others(&mut found, &foreign);
+    around(&mut found, &second);
     let doubtful = settle::databases(&mut found);
     if let Some(db) = options.assume_db
         && !doubtful.is_empty()
     {
         known.dbs = doubtful.into_iter().map(|at| (at, db)).collect();
         found = again(&start, known)?;
-        settle::between_gaps(&mut found);
-        near::near_gaps(&mut found);
-        near::holding_others(&mut found, &foreign);
+        around(&mut found, &second);
         settle::databases(&mut found);
     }
     if let Some(problem) = found.checksum_differs()
@@ -212,6 +212,18 @@ fn read<'d>(
         found.note_checksum(problem);
     }
     Ok((found, start))
+}
+
+/// Marks what is in doubt because of what stands around it.
+fn around(found: &mut Survey<'_>, second: &second::Found) {
+    if found.is_proven() {
+        return;
+    }
+    settle::between_gaps(found);
+    near::near_gaps(found);
+    near::holding_others(found, &second.foreign);
+    near::with_zeros(found);
+    near::expiries(found, &second.expiries);
 }
 
 fn has_no_losses(survey: &Survey<'_>) -> bool {

@@ -8,6 +8,7 @@
 
 use crate::bytes::Problem;
 use crate::error::{Error, Result};
+use crate::io::source::Map;
 use crate::rdb::parser::opcode;
 use crate::rdb::resync::{Chain, ChainEnd, is_weak};
 use crate::record::Entry;
@@ -31,8 +32,14 @@ pub(super) const INSIDE: usize = 2;
 const READINGS: usize = 64;
 
 /// Whether a value decodes.
-pub(super) fn fits(walker: &mut Walker) -> impl FnMut(&Entry<'_>) -> bool + '_ {
-    |entry| matches!(walker.flaw(entry), Ok(None))
+pub(super) fn fits<'a>(
+    walker: &'a mut Walker,
+    map: &'a Map,
+) -> impl FnMut(&Entry<'_>) -> bool + 'a {
+    |entry| {
+        walker.count_guess(map);
+        matches!(walker.flaw(entry), Ok(None))
+    }
 }
 
 /// The first place where two chains have the end of a record in common: number of records before it in
@@ -64,8 +71,14 @@ pub(super) fn behind_type(data: &[u8], at: usize) -> usize {
 
 /// The same for records inside of others, where few bytes prove nothing: packed forms are full of
 /// what could be keys without a name or a value.
-pub(super) fn fits_inside(walker: &mut Walker) -> impl FnMut(&Entry<'_>) -> bool + '_ {
-    |entry| !is_weak(entry) && matches!(walker.flaw(entry), Ok(None))
+pub(super) fn fits_inside<'a>(
+    walker: &'a mut Walker,
+    map: &'a Map,
+) -> impl FnMut(&Entry<'_>) -> bool + 'a {
+    |entry| {
+        walker.count_guess(map);
+        !is_weak(entry) && matches!(walker.flaw(entry), Ok(None))
+    }
 }
 
 impl Survey<'_> {
@@ -136,7 +149,13 @@ impl Survey<'_> {
             false => Reason::FirstOfChain,
         };
         self.at = chain.at();
-        for &end in chain.bounds.iter().skip(1).take(doubtful) {
+        // Values without a structure are read by chance where damage left a pattern: nothing is
+        // believed up to the first that was read in step.
+        let mut in_step = false;
+        for (number, &end) in chain.bounds.iter().skip(1).enumerate() {
+            if number >= doubtful && (in_step || number >= RECENT) {
+                break;
+            }
             let stretch = self
                 .walker
                 .walk(self.data, self.at, end, &self.state.at_db(0));
@@ -147,6 +166,7 @@ impl Survey<'_> {
                 break;
             }
             let mark = self.ledger.len();
+            in_step |= stretch.recent.last().is_some_and(|unit| unit.in_step);
             if !self.take(stretch)? {
                 break;
             }
@@ -158,7 +178,7 @@ impl Survey<'_> {
     /// The chain behind a place where a record cannot be framed.
     pub(super) fn chain_behind(&mut self, lost_at: usize) -> Option<Chain> {
         let all = (lost_at + 1, self.data.len());
-        let mut fits = fits(&mut self.walker);
+        let mut fits = fits(&mut self.walker, self.map);
         self.resync
             .next_chain(self.data, all, &self.state, &mut fits, &mut |_| true)
     }
@@ -172,7 +192,7 @@ impl Survey<'_> {
             .filter_map(|unit| usize::try_from(unit.start).ok())
             .collect();
         main.push(lost_at);
-        let mut fits = fits(&mut self.walker);
+        let mut fits = fits(&mut self.walker, self.map);
         let others = |chain: &Chain| {
             let meets = |at: &usize| main.binary_search(at).is_ok();
             !chain.bounds.iter().skip(1).any(meets)
@@ -214,7 +234,7 @@ impl Survey<'_> {
     /// The chain that reads more out of the bytes of another one's first record: a record that was
     /// guessed where none begins may take many for its own.
     fn improved(&mut self, mut chain: Chain) -> Chain {
-        let mut fits = fits(&mut self.walker);
+        let mut fits = fits(&mut self.walker, self.map);
         let mut from = chain.at() + 1;
         while let Some(&first_ends) = chain.bounds.get(1) {
             let mut wanted = |other: &Chain| {
@@ -237,7 +257,7 @@ impl Survey<'_> {
 
     /// Records at the start of a chain that can be read another way too, and at least the first.
     fn doubtful_at_start(&mut self, chain: &Chain) -> usize {
-        let mut fits = fits(&mut self.walker);
+        let mut fits = fits(&mut self.walker, self.map);
         let mut doubtful = 1;
         let mut from = chain.at() + 1;
         while let Some(&until) = chain.bounds.get(doubtful)
@@ -265,7 +285,7 @@ impl Survey<'_> {
     /// A chain of whole records inside of a damaged one, that ends where that does or goes on
     /// behind it.
     pub(super) fn chain_inside(&mut self, start: usize, end: usize) -> Option<usize> {
-        let mut fits = fits_inside(&mut self.walker);
+        let mut fits = fits_inside(&mut self.walker, self.map);
         let mut wanted = |chain: &Chain| {
             chain.bounds.iter().skip(INSIDE).any(|at| *at == end)
                 || chain.end == ChainEnd::Enough
@@ -290,7 +310,7 @@ impl Survey<'_> {
         let Some(inside) = self.known.holders.remove(&start) else {
             return Ok(());
         };
-        let mut fits = fits(&mut self.walker);
+        let mut fits = fits(&mut self.walker, self.map);
         let whole = (crate::rdb::resync::CHAIN, usize::MAX);
         let mut chain = self
             .resync
@@ -306,15 +326,16 @@ impl Survey<'_> {
     /// Marks the last keys as doubtful.
     fn doubt(&mut self, most: usize) -> Result<()> {
         let barrier = self.barrier;
-        let mut strong = 0;
+        let (mut strong, mut in_step) = (0, false);
         let last: Vec<Unit> = self
             .recent
             .iter()
             .rev()
             .take_while(|unit| unit.start >= barrier)
             .take_while(|unit| {
-                let wanted = strong < most;
+                let wanted = strong < most || (most > 0 && !in_step);
                 strong += usize::from(!unit.weak);
+                in_step |= unit.in_step;
                 wanted
             })
             .copied()

@@ -184,7 +184,8 @@ impl Ledger {
 
     /// What is lost.
     pub(super) fn lost(&mut self, start: u64, end: u64, db: u32, reason: Reason) -> Result<()> {
-        match start < end {
+        // Nothing of what follows the end of a file is in it.
+        match start < end || (start == end && reason == Reason::Truncated) {
             true => self.put(start, end, None, db, Kind::Lost(reason)),
             false => Ok(()),
         }

@@ -18,6 +18,7 @@ use crate::record::Record;
 use crate::report::salvage::Reason;
 use crate::task::salvage::ledger::{Kind, Ledger, Piece};
 use crate::task::salvage::survey::Survey;
+use crate::task::salvage::zeros;
 
 /// Bytes of a block, as disks and file systems have them.
 const BLOCKS: [u64; 2] = [512, 4096];
@@ -47,14 +48,7 @@ pub(super) fn near_gaps(survey: &mut Survey<'_>) {
     if ranges.is_empty() {
         return;
     }
-    ranges.sort_unstable();
-    ranges.dedup_by(|next, before| {
-        let joined = next.0 <= before.1;
-        if joined {
-            before.1 = before.1.max(next.1);
-        }
-        joined
-    });
+    joined(&mut ranges);
     doubt(survey, &ranges, Reason::NearGap);
 }
 
@@ -65,6 +59,37 @@ pub(super) fn holding_others(survey: &mut Survey<'_>, ranges: &[(u64, u64)]) {
     if !ranges.is_empty() && pieces.iter().any(|piece| piece.kind == Kind::GapEnds) {
         doubt(survey, ranges, Reason::Foreign);
     }
+}
+
+/// Marks keys that blocks of zeros reach into.
+pub(super) fn with_zeros(survey: &mut Survey<'_>) {
+    let blocks = zeros::blocks(survey);
+    if !blocks.is_empty() {
+        doubt(survey, &blocks, Reason::Zeros);
+    }
+}
+
+/// Marks keys whose values end in what may be the expiry of the next key, and those next ones.
+pub(super) fn expiries(survey: &mut Survey<'_>, more: &[(u64, u64)]) {
+    let values = survey.expiries.iter().chain(more);
+    // The next record begins where the value ends.
+    let mut ranges: Vec<(u64, u64)> = values.map(|&(start, end)| (start, end + 1)).collect();
+    if !ranges.is_empty() {
+        joined(&mut ranges);
+        doubt(survey, &ranges, Reason::Expiry);
+    }
+}
+
+/// Puts ranges in order, those that touch each other together.
+fn joined(ranges: &mut Vec<(u64, u64)>) {
+    ranges.sort_unstable();
+    ranges.dedup_by(|next, before| {
+        let joined = next.0 <= before.1;
+        if joined {
+            before.1 = before.1.max(next.1);
+        }
+        joined
+    });
 }
 
 /// Marks keys that stand in one of these ranges, which are in order.

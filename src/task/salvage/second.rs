@@ -3,13 +3,14 @@
 
 use crate::bytes::Step;
 use crate::io::ordered::{Piece as Done, Wanted, ordered};
-use crate::io::source::Behind;
+use crate::io::source::{Behind, Map};
 use crate::rdb::parser::{RdbParser, State, opcode};
 use crate::rdb::resync::{Chain, ChainEnd, Resync, SHORT_CHAIN};
 use crate::rdb::string;
 use crate::record::{Entry, RdbType, Record, Stored};
 use crate::task::Run;
 use crate::task::salvage::gap::{INSIDE, behind_type, fits_inside};
+use crate::task::salvage::head;
 use crate::task::salvage::ledger::Kind;
 use crate::task::salvage::survey::Survey;
 use crate::task::salvage::walk::Walker;
@@ -28,8 +29,12 @@ const STRETCH: usize = 256 << 10;
 pub(super) struct Found {
     /// Records that hold others up to their end, and where the first of those begins.
     pub(super) holders: Vec<(usize, usize)>,
+    /// Records whose values end in the selection of a database: where that begins, and of which.
+    pub(super) selections: Vec<(usize, usize, u32)>,
     /// Records in the middle of whose values others stand.
     pub(super) foreign: Vec<(u64, u64)>,
+    /// Records whose values end in what may be the expiry of the next one.
+    pub(super) expiries: Vec<(u64, u64)>,
 }
 
 /// Records that hold others.
@@ -37,7 +42,9 @@ pub(super) fn holders(survey: &Survey<'_>, run: &Run<'_>) -> Found {
     let data = survey.data;
     let state = survey.state.at_db(0);
     let mut found = Found::default();
-    let mut behind = Behind::new(Some(survey.map));
+    // Of giant values the one that cuts records is far ahead of those who look into them: each lets go
+    // of what it has read.
+    let mut ahead = Behind::new(Some(survey.map));
     let mut keys = survey.ledger.pieces().iter().filter(|piece| {
         matches!(piece.kind, Kind::Keys { .. }) && piece.run.is_none() && piece.doubt.is_none()
     });
@@ -62,16 +69,18 @@ pub(super) fn holders(survey: &Survey<'_>, run: &Run<'_>) -> Found {
                     },
                 }
             }
+            ahead.reach(at as u64);
             run.progress.at(at as u64);
             Some((start, at))
         },
         || Walker::new(Default::default(), run.max_spool),
-        |walker, (start, end), _| (look(data, start, end, &state, walker), end),
+        |walker, range, _| look(survey.map, range, &state, walker),
         |piece| {
-            if let Done::Done((mut some, end)) = piece {
+            if let Done::Done(mut some) = piece {
                 found.holders.append(&mut some.holders);
+                found.selections.append(&mut some.selections);
                 found.foreign.append(&mut some.foreign);
-                behind.reach(end as u64);
+                found.expiries.append(&mut some.expiries);
             }
             (Wanted::More, None)
         },
@@ -79,7 +88,9 @@ pub(super) fn holders(survey: &Survey<'_>, run: &Run<'_>) -> Found {
     found
 }
 
-fn look(data: &[u8], start: usize, end: usize, state: &State, walker: &mut Walker) -> Found {
+fn look(map: &Map, (start, end): (usize, usize), state: &State, walker: &mut Walker) -> Found {
+    let data: &[u8] = map;
+    let mut behind = Behind::from(map, start as u64);
     let mut resync = Resync::new(end - start);
     let mut parser = RdbParser::resume(state.clone(), start as u64);
     let mut found = Found::default();
@@ -98,7 +109,7 @@ fn look(data: &[u8], start: usize, end: usize, state: &State, walker: &mut Walke
         };
         if holds && next - at >= HOLDS_TWO {
             let here = parser.state();
-            let mut fits = fits_inside(walker);
+            let mut fits = fits_inside(walker, map);
             let mut is_foreign = None;
             let mut wanted = |chain: &Chain| {
                 if is_foreign.is_none() && is_from_elsewhere(data, chain, next) {
@@ -114,11 +125,16 @@ fn look(data: &[u8], start: usize, end: usize, state: &State, walker: &mut Walke
                 &mut wanted,
             ) {
                 found.holders.push((at, chain.at()));
+            } else if let Some((head, db)) = head::selection(data, (at, next), here) {
+                found.selections.push((at, head, db));
             } else if is_foreign == Some(true) {
                 found.foreign.push((at as u64, next as u64));
+            } else if head::ends_in_expiry(data, (at, next)) {
+                found.expiries.push((at as u64, next as u64));
             }
         }
         at = next;
+        behind.reach(at as u64);
     }
     found
 }

@@ -75,7 +75,17 @@ pub(super) fn databases(survey: &mut Survey<'_>) -> Vec<u64> {
                 close(std::mem::take(&mut span), db, Some(piece.db), number);
                 db = piece.db;
             }
-            Kind::Resize { keys, .. } => span.announced = Some(keys),
+            Kind::Resize { keys, .. } => {
+                // The value before it may have swallowed a selection up to here.
+                if span.announced.replace(keys).is_some() {
+                    span.gaps.push(Gap {
+                        at: piece.start,
+                        piece: number,
+                        keys: span.keys,
+                        lost: u64::MAX,
+                    });
+                }
+            }
             Kind::Keys { keys, .. } => span.keys += keys,
             Kind::Lost(Reason::BadValue) => span.keys += 1,
             Kind::Lost(_) if piece.run.is_none() => span.lost += piece.end - piece.start,
@@ -107,6 +117,44 @@ pub(super) fn databases(survey: &mut Survey<'_>) -> Vec<u64> {
         }
     }
     doubtful
+}
+
+/// Of records whose values end in the selection of a later database those that swallowed it: what
+/// stands before it has more keys than it is said to have.
+pub(super) fn swallowed_selections(
+    survey: &Survey<'_>,
+    values: &[(usize, usize, u32)],
+) -> Vec<(usize, usize)> {
+    if values.is_empty() {
+        return Vec::new();
+    }
+    // Databases that have more: where their keys stand, and which they are.
+    let mut crowded: Vec<(u64, u64, u32)> = Vec::new();
+    let mut span = Span::default();
+    let (mut start, mut db) = (0, 0);
+    let mut close = |span: Span, start: u64, end: u64, db: u32| {
+        if span.announced.is_some_and(|all| span.keys > all) {
+            crowded.push((start, end, db));
+        }
+    };
+    for piece in survey.ledger.pieces() {
+        match piece.kind {
+            Kind::Select => {
+                close(std::mem::take(&mut span), start, piece.start, db);
+                (start, db) = (piece.start, piece.db);
+            }
+            Kind::Resize { keys, .. } => span.announced = Some(keys),
+            Kind::Keys { keys, .. } => span.keys += keys,
+            _ => {}
+        }
+    }
+    close(span, start, u64::MAX, db);
+    let swallowed = values.iter().filter(|(at, _, later)| {
+        let at = *at as u64;
+        let mut crowded = crowded.iter();
+        crowded.any(|(start, end, db)| (*start..*end).contains(&at) && later > db)
+    });
+    swallowed.map(|&(at, head, _)| (at, head)).collect()
 }
 
 /// Bytes between two gaps that may have come there from another place of the file.

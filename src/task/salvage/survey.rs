@@ -14,6 +14,7 @@ use crate::report::finding::{Finding, Findings};
 use crate::report::salvage::Reason;
 use crate::task::Run;
 use crate::task::duplicates::{Fingerprinter, KeysTwice};
+use crate::task::salvage::head;
 use crate::task::salvage::ledger::{Kind, Ledger};
 use crate::task::salvage::walk::{Content, Item, RECENT, Stretch, Unit, Walker};
 
@@ -71,6 +72,8 @@ pub(super) struct Survey<'d> {
     pub(super) lost_end: bool,
     /// Number of the ledger's first piece behind the last gap.
     pub(super) since: Option<usize>,
+    /// Damaged values that end in what may be the expiry of the next key.
+    pub(super) expiries: Vec<(u64, u64)>,
 }
 
 /// Reads it all.
@@ -109,6 +112,7 @@ pub(super) fn survey<'d>(
         lost: None,
         lost_end: false,
         since: None,
+        expiries: Vec::new(),
     };
     if at > 0 {
         survey.unbroken = false;
@@ -159,7 +163,6 @@ pub(super) fn survey<'d>(
         if let Some(error) = failed {
             return Err(error);
         }
-        survey.state = framer.parser.state().clone();
         if ended && survey.is_really_ended()? {
             break;
         }
@@ -257,6 +260,8 @@ impl Survey<'_> {
         if self.unbroken {
             self.crc = crc64::combine(self.crc, stretch.crc, stretch.summed);
         }
+        // Records are looked for inside of these ones, too.
+        self.state = stretch.state;
         for mut finding in stretch.findings {
             finding.db = finding.db.map(|_| self.db);
             self.findings.push(finding);
@@ -317,10 +322,21 @@ impl Survey<'_> {
         }
         if let Content::BadKey = item.content
             && item.run.is_none()
-            && let Some(inside) = self.chain_inside(start as usize, end as usize)
         {
+            let range = (start as usize, end as usize);
+            let inside = self.chain_inside(range.0, range.1);
+            let of_db = || head::selection(self.data, range, &self.state);
+            let of_later = || of_db().filter(|(_, db)| *db > self.db).map(|(at, _)| at);
+            let Some(inside) = inside.or_else(of_later) else {
+                if head::ends_in_expiry(self.data, range) {
+                    self.expiries.push((start, end));
+                }
+                return Ok(true);
+            };
             // What stands behind it was read from the wrong place, or may have been.
             self.known.holders.insert(start as usize, inside);
+            // The keys of this stretch are not among the last ones as yet.
+            self.recent.clear();
             self.ledger.cut_back(start, &mut Vec::new());
             self.at = start as usize;
             self.pass_holder()?;

@@ -6,17 +6,21 @@ use crate::bytes::{Problem, Step};
 use crate::encoding::{crc64, lzf};
 use crate::error::{Error, ErrorKind, Place, Result, What};
 use crate::io::decompress::{self, Codec};
+use crate::io::source::Map;
 use crate::rdb::parser::{RdbParser, State};
 use crate::rdb::resync::{ZEROS, is_weak};
 use crate::rdb::value::sound::sound;
-use crate::rdb::{Scratch, value};
-use crate::record::{Checksum, Entry, Record, RunCodec, Stored};
+use crate::rdb::{Scratch, string, value};
+use crate::record::{Checksum, Entry, RawValue, RdbType, Record, RunCodec, Stored};
 use crate::report::finding::{self, Finding, Severity};
 use crate::task::check_rdb::deep::{DeepCheck, SecondLook};
 use crate::task::duplicates::{Fingerprinter, KeyPrint};
 
 /// Records before a place that are remembered one by one.
 pub(super) const RECENT: usize = 16;
+
+/// Records guessed at after which pages are let go of.
+const GUESSES: usize = 256;
 
 /// What stands in a stretch of bytes.
 #[derive(Clone, Copy, Debug)]
@@ -61,6 +65,8 @@ pub(super) struct Unit {
     pub(super) expires: bool,
     /// Few bytes, as many values have them by chance, or damaged.
     pub(super) weak: bool,
+    /// Its value tells where it ends by more than a length in front of it: it was read in step.
+    pub(super) in_step: bool,
 }
 
 /// What a walk over a stretch of records found.
@@ -75,6 +81,8 @@ pub(super) struct Stretch {
     pub(super) summed: u64,
     /// Behind the last record.
     pub(super) end: usize,
+    /// How to read what follows.
+    pub(super) state: State,
     /// What that was not followed by.
     pub(super) lost: Option<Error>,
     /// What keeps the work from going on.
@@ -87,6 +95,7 @@ pub(super) struct Walker {
     checker: DeepCheck,
     prints: (Fingerprinter, Fingerprinter),
     max_spool: u64,
+    guesses: usize,
 }
 
 impl Walker {
@@ -96,6 +105,17 @@ impl Walker {
             checker: DeepCheck::default(),
             prints,
             max_spool,
+            guesses: 0,
+        }
+    }
+
+    /// Counts a record that is guessed at. What should follow it may be anywhere in the file, and to
+    /// look there maps pages that nobody needs again.
+    pub(super) fn count_guess(&mut self, map: &Map) {
+        self.guesses += 1;
+        if self.guesses >= GUESSES {
+            self.guesses = 0;
+            map.forget();
         }
     }
 
@@ -106,6 +126,7 @@ impl Walker {
         let mut parser = RdbParser::resume(state.clone(), at as u64);
         self.scratch.templates = state.templates().clone();
         self.records(data, at, until, &mut parser, None, &mut stretch);
+        stretch.state = parser.state().at_db(0);
         let summed = stretch.end.min(at + stretch.summed as usize);
         stretch.crc = crc64::checksum(data.get(at..summed).unwrap_or_default());
         stretch
@@ -188,6 +209,7 @@ impl Walker {
                 end,
                 expires,
                 weak: flaw.is_some() || is_weak(entry),
+                in_step: flaw.is_none() && is_closed(&entry.value),
             });
         }
         if let Some((problem, place)) = flaw {
@@ -374,6 +396,29 @@ impl Walker {
             }
             Err(error) => to.failed = Some(error),
         }
+    }
+}
+
+/// Bytes of a compressed string that decompresses to its length by no chance.
+const PACKED: usize = 12;
+
+/// Whether a value that decodes says in two places where it ends, so that bytes of something else are
+/// not taken for it by chance.
+fn is_closed(value: &RawValue<'_>) -> bool {
+    match value.rdb_type {
+        RdbType::String => match string::stored(value.bytes) {
+            Ok((_, Stored::Lzf { data, .. })) => data.len() >= PACKED,
+            _ => false,
+        },
+        RdbType::ListLinked
+        | RdbType::SetTable
+        | RdbType::HashTable
+        | RdbType::HashExpiryRc
+        | RdbType::HashExpiry
+        | RdbType::HashValkey
+        | RdbType::ZsetBinary
+        | RdbType::ZsetText => false,
+        _ => true,
     }
 }
 
