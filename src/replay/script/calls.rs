@@ -136,6 +136,11 @@ fn number(value: f64, shortest: bool) -> Vec<u8> {
 }
 
 impl Session<'_, '_, '_> {
+    /// Whether the script itself is logged, not what it does.
+    fn is_verbatim(&self) -> bool {
+        !self.modern && !self.run.effects.get()
+    }
+
     fn call(
         &self,
         cx: &mut Context<'_>,
@@ -149,12 +154,20 @@ impl Session<'_, '_, '_> {
             Some(outcome) => outcome,
             None => crate::replay::call(cx, args),
         };
+        if let Err(why) = &reply
+            && matches!(why.reason(), Reason::Unplayable(_))
+            && signature.flags.has(Flag::Random)
+            && !signature.flags.has(Flag::Write)
+            && self.is_verbatim()
+            && self.run.written.get()
+        {
+            // Every write from here on is refused, whatever the answer is.
+            self.run.settled.set(true);
+        }
         let reply = reply.map_err(Refused::There)?;
         let sorted = signature.flags.has(Flag::SortForScript);
         Ok(match reply {
-            Reply::Array(items) if sorted && !self.modern && !self.run.effects.get() => {
-                Reply::Array(sort(items))
-            }
+            Reply::Array(items) if sorted && self.is_verbatim() => Reply::Array(sort(items)),
             other => other,
         })
     }
@@ -225,8 +238,7 @@ impl Session<'_, '_, '_> {
             let text = format!("ERR {name} command is not allowed with BLOCK option from scripts");
             return Err(Refused::There(Rejection::error(text)));
         }
-        let verbatim = !self.modern && !self.run.effects.get();
-        if has(Flag::Write) && verbatim && self.run.random_read.get() {
+        if has(Flag::Write) && self.is_verbatim() && self.run.random_read.get() {
             return refused(
                 "Write commands not allowed after non deterministic commands. Call \
                  redis.replicate_commands() at the start of your script in order to switch to \

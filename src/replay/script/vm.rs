@@ -310,7 +310,10 @@ impl Vm {
         let ended = self.enter(cx, function, given);
         (cx.db, cx.wants_reply) = before;
         if let Some(why) = self.run.ended.borrow().clone() {
-            return Err(why);
+            return match self.run.settled.get() {
+                true => Ok(Reply::Nil),
+                false => Err(why),
+            };
         }
         let gave = ended.map_err(|error| self.spoilt(&error))?;
         self.answer(cx, given.name, gave)
