@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::aof::resp::{self, Ending, Item};
 use crate::bytes::Problem;
-use crate::command::Like;
+use crate::command::{self, CommandSpec, Like, ServerLine};
 use crate::error::{Error, ErrorKind, Hint, Place, Result};
 use crate::io::kind::Kind;
 use crate::io::source::{Behind, Map};
@@ -563,9 +563,16 @@ fn refused(one: &Refused, plan: &Plan) -> Finding {
         Reason::Unplayable(_) => Problem::AofUnplayable,
         _ => Problem::AofRefused,
     };
+    // The first argument of some is no key: that of EVAL is its script.
+    let signatures = |spec: &'static CommandSpec| {
+        let lines = ServerLine::ALL.iter();
+        lines.filter_map(|line| spec.said_by(*line))
+    };
+    let spec = command::lookup(one.note.name.as_bytes());
+    let is_key = spec.is_some_and(|spec| signatures(spec).any(|one| one.first_key == 1));
     Finding {
         db: Some(one.note.db),
-        key: one.note.key.clone(),
+        key: one.note.key.clone().filter(|_| is_key),
         file: plan.names.get(one.file).cloned().flatten(),
         message: format!(
             "command {}, {}: {}",

@@ -118,7 +118,10 @@ impl<'f> Commands<'f> {
         }
         let told = |to: &mut dyn ValueVisitor| value.walk(to);
         let of = value.data_type();
-        if let Some(written) = self.by_commands(key, expires_at, of, false, told, out)? {
+        // No command makes an empty collection, which old servers may have.
+        if !value.is_empty()
+            && let Some(written) = self.by_commands(key, expires_at, of, false, told, out)?
+        {
             return Ok(written);
         }
         self.payload.clear();
