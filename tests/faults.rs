@@ -64,7 +64,8 @@ fn a_call_that_fails_leaves_the_old_state_or_the_new() {
                 let run = tracer.run(scene.folder(), &writer.words(), &inject);
                 let what = format!("{}: {calls} {error} {number}: {}", writer.name, run.said);
                 let state = scene.state(&new);
-                assert_ne!(state, State::Other, "{what}\n{}", scene.difference(&new));
+                let whole = !matches!(state, State::Other | State::Both);
+                assert!(whole, "{what}\n{}", scene.difference(&new));
                 if run.injected == 0 {
                     assert_eq!((run.code, state), (Some(writer.code), State::New), "{what}");
                     break;
@@ -110,6 +111,7 @@ fn a_signal_leaves_no_temporary_files() {
                 let inject = format!("{call}:signal={name}:when={number}");
                 let run = tracer.run(scene.folder(), &writer.words(), &inject);
                 let what = format!("{}: {call} {name} {number}: {}", writer.name, run.said);
+                // What is kept of a file is there before the file is cut.
                 let state = scene.state(&new);
                 assert_ne!(state, State::Other, "{what}\n{}", scene.difference(&new));
                 if run.injected == 0 {
@@ -135,7 +137,8 @@ fn an_input_that_cannot_be_read_to_its_end_is_said() {
             let run = tracer.run(scene.folder(), &words, &inject);
             let what = format!("{}: read {number}: {}", writer.name, run.said);
             let state = scene.state(&new);
-            assert_ne!(state, State::Other, "{what}\n{}", scene.difference(&new));
+            let whole = !matches!(state, State::Other | State::Both);
+            assert!(whole, "{what}\n{}", scene.difference(&new));
             if run.injected == 0 {
                 break;
             }
@@ -190,7 +193,8 @@ fn a_full_disk_leaves_the_old_state() {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         let what = format!("{}: {:?} {said}", writer.name, output.status);
         let state = scene.state(&new);
-        assert_ne!(state, State::Other, "{what}\n{}", scene.difference(&new));
+        let whole = !matches!(state, State::Other | State::Both);
+        assert!(whole, "{what}\n{}", scene.difference(&new));
         // What only makes a file shorter needs no room where nothing is kept.
         if state == State::New {
             assert_eq!(output.status.code(), Some(writer.code), "{what}");
@@ -303,7 +307,7 @@ fn files_of_another_owner_keep_owner_and_mode() {
             assert_eq!(now.mode() & 0o777, 0o666, "{what}");
             let kept = (now.uid(), now.gid()) == (OWNER, OWNER);
             // A file that is written anew is the user's own, unless that is root.
-            assert!(kept || said.contains("could not be kept"), "{what}");
+            assert!(kept || said.contains("could not be"), "{what}");
             assert!(kept || uid != 0, "{what}");
         }
     }
@@ -324,5 +328,5 @@ fn a_mended_log_that_cannot_be_kept_is_not_cut() {
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(3));
-    assert_eq!(scene.now(), scene.before());
+    assert!(scene.now() == scene.before());
 }

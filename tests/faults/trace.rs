@@ -47,7 +47,7 @@ impl Tracer {
     fn command(folder: &Path, calls: &str, log: &Path) -> Command {
         let mut command = Command::new("strace");
         command
-            .args(["-f", "-qq", "--seccomp-bpf", "-s", "8", "-e"])
+            .args(["-f", "-qq", "-s", "8", "-e"])
             .arg(format!("trace={calls}"))
             .arg("-o")
             .arg(log)
@@ -109,12 +109,8 @@ impl Tracer {
             .spawn()
             .unwrap();
         let stopped = stopped(&log);
-        fs::File::options()
-            .write(true)
-            .open(input)
-            .unwrap()
-            .set_len(0)
-            .unwrap();
+        let file = fs::File::options().write(true).open(input).unwrap();
+        file.set_len(file.metadata().unwrap().len() / 2).unwrap();
         let status = Command::new("kill").args(["-CONT", &stopped]).status();
         assert!(status.unwrap().success());
         let output = child.wait_with_output().unwrap();

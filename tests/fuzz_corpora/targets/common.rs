@@ -12,15 +12,20 @@ use redkit::report::Findings;
 use redkit::task::Run;
 use redkit::task::dump::ChunkSink;
 
-/// Memory that a run may take, and room for temporary files: the processes of the fuzzer have it.
-const MEMORY: u64 = 1 << 30;
+/// Memory that a run may take on top of what the process has: commands of few bytes can ask for much.
+const MEMORY: u64 = 64 << 20;
+
+/// Memory that the process may take.
+pub(super) fn memory() -> u64 {
+    redkit::io::memory::resident().unwrap_or(1 << 30) + MEMORY
+}
 
 pub(super) fn run(threads: usize) -> Run<'static> {
     Run {
         threads,
         mmap: true,
         max_spool: 64 << 20,
-        max_memory: MEMORY,
+        max_memory: memory(),
         progress: &Quiet,
     }
 }

@@ -92,7 +92,12 @@ pub(super) fn rewrite(data: &[u8]) {
         return;
     }
     assert!(report.proven, "{report:#?}");
-    assert_eq!(full_digest(&to, like), report.full_digest, "{report:#?}");
+    // As a replay sees both: it fills in what old streams do not say.
+    assert_eq!(
+        full_digest(&to, like),
+        full_digest(&path, like),
+        "{report:#?}"
+    );
 }
 
 /// A snapshot, converted for one target in one layout.
@@ -187,7 +192,6 @@ pub(super) fn from_json(data: &[u8]) {
 pub(super) fn json_round_trip(data: &[u8]) {
     let options = CheckOptions {
         duplicates: true,
-        ignore_checksum: true,
         ..CheckOptions::default()
     };
     let Ok(check) = check_bytes("from", data, options, &run(1)) else {
@@ -223,7 +227,10 @@ pub(super) fn json_round_trip(data: &[u8]) {
         Err(error) => {
             not_ours(&error);
             // The target may be unable to hold it; that it cannot be read is another matter.
-            let lacks = error.to_string().contains("cannot hold");
+            let text = error.to_string();
+            let lacks = ["cannot hold", "came with", "has no "]
+                .iter()
+                .any(|words| text.contains(words));
             assert!(lacks, "{error} {}", shown());
             return;
         }
