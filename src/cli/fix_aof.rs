@@ -11,6 +11,7 @@ use crate::cli::values::{moment, size};
 use crate::cli::words::Words;
 use crate::error::{Error, Result};
 use crate::io::output::Existing;
+use crate::report::check::Verdict;
 use crate::report::fix::{FixReport, Strategy};
 use crate::report::{json_report, text};
 use crate::task::InputPath;
@@ -195,7 +196,12 @@ impl FixArgs {
                     fix_aof::write_to(&mending, output, self.existing(), &self.keep(), run)
                 })?;
             }
-            return Ok(came(mending, self.dry_run, Exit::Done));
+            // An old server refuses what is not damaged at all.
+            let exit = match mending.report.verdict() {
+                Verdict::Loads => Exit::Done,
+                _ => Exit::Damage,
+            };
+            return Ok(came(mending, self.dry_run, exit));
         };
         if let Some(refusal) = mending.refused {
             let exit = match refusal {
@@ -304,7 +310,10 @@ impl FixArgs {
                 }
                 match fix {
                     None if words.is_quiet() => {}
-                    None => out.push_str("nothing to fix\n"),
+                    None if mending.report.verdict() == Verdict::Loads => {
+                        out.push_str("nothing to fix\n");
+                    }
+                    None => out.push_str("nothing to fix: what it is refused for is no damage\n"),
                     Some(fix) => {
                         let several = mending.report.set.is_some();
                         out.push_str(&text::fix_plan(fix, several, words.out));

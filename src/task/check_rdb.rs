@@ -82,6 +82,23 @@ pub fn check_bytes(
     check_batches(name, batches, options, run, SEGMENT)
 }
 
+/// The same, where several threads read segments of another length, for tests: the report does not
+/// depend on it.
+///
+/// # Errors
+/// As [`check_rdb`].
+#[doc(hidden)]
+pub fn check_bytes_in_segments(
+    name: &str,
+    data: &[u8],
+    options: CheckOptions,
+    run: &Run<'_>,
+    segment: u64,
+) -> Result<CheckReport> {
+    let batches = Batches::of_map(data).noting(Tally::new(options.duplicates));
+    check_batches(name, batches, options, run, segment)
+}
+
 /// The same of a map, whose pages are let go of behind the check.
 ///
 /// # Errors
