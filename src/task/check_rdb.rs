@@ -95,7 +95,9 @@ pub fn check_bytes_in_segments(
     run: &Run<'_>,
     segment: u64,
 ) -> Result<CheckReport> {
-    let batches = Batches::of_map(data).noting(Tally::new(options.duplicates));
+    let batches = Batches::of_map(data);
+    let blank = blank(&batches, options);
+    let batches = batches.noting(blank);
     check_batches(name, batches, options, run, segment)
 }
 

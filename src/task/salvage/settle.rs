@@ -77,14 +77,14 @@ pub(super) fn databases(survey: &mut Survey<'_>) -> Vec<u64> {
             }
             Kind::Resize { keys, .. } => {
                 // The value before it may have swallowed a selection up to here.
-                if span.announced.replace(keys).is_some() {
-                    span.gaps.push(Gap {
-                        at: piece.start,
-                        piece: number,
-                        keys: span.keys,
-                        lost: u64::MAX,
-                    });
-                }
+                let again = span.announced.replace(keys).is_some();
+                let gap = Gap {
+                    at: piece.start,
+                    piece: number,
+                    keys: span.keys,
+                    lost: u64::MAX,
+                };
+                span.gaps.extend(again.then_some(gap));
             }
             Kind::Keys { keys, .. } => span.keys += keys,
             Kind::Lost(Reason::BadValue) => span.keys += 1,
