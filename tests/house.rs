@@ -261,7 +261,8 @@ fn every_dependency_has_a_reason() {
     let reasons = include_str!("../docs/dependencies.md");
     let manifest = include_str!("../Cargo.toml");
     let mut wanted = false;
-    for line in manifest.lines() {
+    let lines = manifest.lines().filter(|line| !line.starts_with('#'));
+    for line in lines {
         if line.starts_with('[') {
             wanted = line.contains("dependencies]");
         } else if let (true, Some((name, _))) = (wanted, line.split_once([' ', '.'])) {
