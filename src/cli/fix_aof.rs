@@ -4,6 +4,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::cli::Exit;
 use crate::cli::args::{Common, ReportFormat};
@@ -36,7 +37,7 @@ pub(super) struct FixArgs {
     ///
     /// Without it: truncate, where nothing intact stands behind the fault. Where something does, both
     /// outcomes are shown, and one must be chosen.
-    #[arg(long, requires = "fix", value_name = "STRATEGY", value_parser = strategy)]
+    #[arg(long, requires = "fix", value_name = "STRATEGY", value_parser = strategies())]
     strategy: Option<Strategy>,
 
     /// Show the plan and change nothing
@@ -97,12 +98,11 @@ pub(super) struct FixArgs {
     assume_db: Option<u32>,
 }
 
-fn strategy(text: &str) -> std::result::Result<Strategy, String> {
-    match text {
-        "truncate" => Ok(Strategy::Truncate),
-        "skip" => Ok(Strategy::Skip),
-        _ => Err("a strategy is truncate or skip".to_owned()),
-    }
+fn strategies() -> impl TypedValueParser<Value = Strategy> {
+    PossibleValuesParser::new(["truncate", "skip"]).map(|name| match name.as_str() {
+        "skip" => Strategy::Skip,
+        _ => Strategy::Truncate,
+    })
 }
 
 /// What one input came to.

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// Width of the terminal; longer lines are broken, as terminals do.
-const COLUMNS: usize = 100;
+const COLUMNS: usize = 110;
 /// Size of a cell in the picture.
 const CELL: (f64, f64) = (8.4, 18.0);
 const MARGIN: f64 = 16.0;
