@@ -19,7 +19,9 @@ const EXPIRY: usize = 9;
 /// Opcode and number, as most idle times and all frequencies have them.
 const USE: usize = 2;
 /// A database and its size at the least and at the most, each number short or in five bytes.
-const SELECTION: (usize, usize) = (5, 17);
+const SELECTION: (usize, usize) = (LEAST, 17);
+/// Bytes of what may be swallowed, at the least.
+pub(super) const LEAST: usize = 5;
 
 /// Whether a record ends in bytes that could be the expiry of the next one, which has none.
 pub(super) fn ends_in_expiry(data: &[u8], (start, end): (usize, usize)) -> bool {

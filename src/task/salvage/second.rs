@@ -97,41 +97,29 @@ fn look(map: &Map, (start, end): (usize, usize), state: &State, walker: &mut Wal
     let mut at = start;
     while at < end {
         let rest = data.get(at..).unwrap_or_default();
-        let (holds, next) = match parser.next_key(rest) {
-            Some((entry, after)) => (may_hold(&entry), data.len() - after.len()),
+        let (room, next) = match parser.next_key(rest) {
+            Some((entry, after)) => (room_in(&entry), data.len() - after.len()),
             None => match parser.parse(rest, true) {
                 Ok(Step::Parsed { consumed, item }) => {
-                    let holds = matches!(&item, Record::Entry(entry) if may_hold(entry));
-                    (holds, at + consumed)
+                    let room = match &item {
+                        Record::Entry(entry) => room_in(entry),
+                        _ => 0,
+                    };
+                    (room, at + consumed)
                 }
                 _ => return found,
             },
         };
-        if holds && next - at >= HOLDS_TWO {
-            let here = parser.state();
-            let mut fits = fits_inside(walker, map);
-            let mut is_foreign = None;
-            let mut wanted = |chain: &Chain| {
-                if is_foreign.is_none() && is_from_elsewhere(data, chain, next) {
-                    is_foreign = Some(!has_header(data.get(at..chain.at())));
-                }
-                reads_more(data, chain, next, here)
-            };
-            if let Some(chain) = resync.next_keys_within(
-                data,
-                ((behind_type(data, at), next), next),
-                here,
-                &mut fits,
-                &mut wanted,
-            ) {
-                found.holders.push((at, chain.at()));
-            } else if let Some((head, db)) = head::selection(data, (at, next), here) {
-                found.selections.push((at, head, db));
-            } else if is_foreign == Some(true) {
-                found.foreign.push((at as u64, next as u64));
-            } else if head::ends_in_expiry(data, (at, next)) {
-                found.expiries.push((at as u64, next as u64));
-            }
+        if room >= head::LEAST {
+            look_into(
+                map,
+                (at, next),
+                room,
+                parser.state(),
+                walker,
+                &mut resync,
+                &mut found,
+            );
         }
         at = next;
         behind.reach(at as u64);
@@ -139,21 +127,59 @@ fn look(map: &Map, (start, end): (usize, usize), state: &State, walker: &mut Wal
     found
 }
 
-/// Whether other records may stand in a value, and nothing of it looks wrong: packed forms know how
-/// long they are. Fields of a hash whose fields may expire always look like records, if they do not.
-fn may_hold(entry: &Entry<'_>) -> bool {
+/// Looks for other records in the value of this one, which has room for so many bytes of them.
+fn look_into(
+    map: &Map,
+    (at, next): (usize, usize),
+    room: usize,
+    state: &State,
+    walker: &mut Walker,
+    resync: &mut Resync,
+    found: &mut Found,
+) {
+    let data: &[u8] = map;
+    let mut is_foreign = None;
+    let mut inside = None;
+    if room >= HOLDS_TWO {
+        let mut fits = fits_inside(walker, map);
+        let mut wanted = |chain: &Chain| {
+            if is_foreign.is_none() && is_from_elsewhere(data, chain, next) {
+                is_foreign = Some(!has_header(data.get(at..chain.at())));
+            }
+            reads_more(data, chain, next, state)
+        };
+        let places = ((behind_type(data, at), next), next);
+        inside = resync.next_keys_within(data, places, state, &mut fits, &mut wanted);
+    }
+    let record = (at as u64, next as u64);
+    if let Some(chain) = inside {
+        found.holders.push((at, chain.at()));
+    } else if let Some((head, db)) = head::selection(data, (at, next), state) {
+        found.selections.push((at, head, db));
+    } else if is_foreign == Some(true) {
+        found.foreign.push(record);
+    } else if head::ends_in_expiry(data, (at, next)) {
+        found.expiries.push(record);
+    }
+}
+
+/// Bytes of a value in which other records may stand, and nothing of it looks wrong: packed forms know
+/// how long they are. Fields of a hash whose fields may expire always look like records, if they do
+/// not.
+fn room_in(entry: &Entry<'_>) -> usize {
+    let all = entry.value.bytes.len();
     match entry.value.rdb_type {
         RdbType::String => match string::stored(entry.value.bytes) {
-            Ok((_, Stored::Plain(text))) => text.len() >= HOLDS_TWO,
-            _ => false,
+            Ok((_, Stored::Plain(text))) => text.len(),
+            _ => 0,
         },
         RdbType::ListLinked
         | RdbType::SetTable
         | RdbType::HashTable
         | RdbType::ZsetBinary
-        | RdbType::ZsetText => true,
-        RdbType::Quicklist2 => has_plain_node(entry.value.bytes),
-        _ => false,
+        | RdbType::ZsetText => all,
+        RdbType::Quicklist2 if has_plain_node(entry.value.bytes) => all,
+        _ => 0,
     }
 }
 

@@ -20,7 +20,7 @@ use crate::task::duplicates::{Fingerprinter, KeyPrint};
 pub(super) const RECENT: usize = 16;
 
 /// Records guessed at after which pages are let go of.
-const GUESSES: usize = 256;
+const GUESSES: usize = 32;
 
 /// What stands in a stretch of bytes.
 #[derive(Clone, Copy, Debug)]
