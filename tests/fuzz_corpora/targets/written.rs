@@ -24,6 +24,9 @@ use redkit::write::{Allowed, Format};
 use super::common::{Folder, Text, inside, not_ours, run};
 use super::replay::{LIKES, as_log};
 
+/// What the clock shows.
+const NOW: Option<i64> = Some(1_795_800_000_000);
+
 const LAYOUTS: [Layout; 4] = [
     Layout::Rdb,
     Layout::Resp,
@@ -50,6 +53,7 @@ fn options(format: Option<Format>, layout: Layout, drop: bool) -> WriteOptions {
 fn full_digest(path: &Path, like: &str) -> Option<String> {
     let options = ReplayOptions {
         like: Some(like.parse().expect("a server")),
+        now: NOW,
         full_digest: true,
         ..ReplayOptions::default()
     };
@@ -76,7 +80,7 @@ pub(super) fn rewrite(data: &[u8]) {
     let like = LIKES[usize::from(first) % LIKES.len()];
     let replayed = ReplayOptions {
         like: Some(like.parse().expect("a server")),
-        now: Some(1_795_800_000_000),
+        now: NOW,
         ..ReplayOptions::default()
     };
     let to = folder.path("to");
