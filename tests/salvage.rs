@@ -346,8 +346,11 @@ fn any_bytes_give_a_result_or_an_error() {
     }
 }
 
-/// What is saved of these bytes: keys by database, and reasons of doubt with how many keys.
-fn saved_of(bytes: &[u8]) -> (Vec<(u64, String)>, Vec<(String, u64)>) {
+/// Keys with their databases, and reasons of doubt with how many keys.
+type Saved = (Vec<(u64, String)>, Vec<(String, u64)>);
+
+/// What is saved of these bytes.
+fn saved_of(bytes: &[u8]) -> Saved {
     let folder = TempFolder::new();
     let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     fs::write(at("a.rdb"), bytes).unwrap();
