@@ -288,7 +288,7 @@ impl Job<'_> {
                     self.layout,
                     allowed,
                     self.filter,
-                    Summing::Encoded,
+                    Summing::Anew,
                 )
             },
             |maker: &mut Maker<'_>, job, _: &mut Pieces<'_>| match job {
@@ -405,10 +405,15 @@ impl Job<'_> {
         };
         let mut found = Sum::default();
         for (db, commands) in &made.runs {
-            let mut log = Vec::with_capacity(commands.len() + 32);
-            Commands::select(*db, &mut log);
-            log.extend_from_slice(commands);
-            found.join(proof::of_commands(&log, self.format, &run)?);
+            let mut select = Vec::new();
+            Commands::select(*db, &mut select);
+            let pieces = [&select[..], commands];
+            found.join(proof::of_commands(
+                &pieces,
+                self.format,
+                Summing::Anew,
+                &run,
+            )?);
         }
         if found != made.sum {
             let text = "the commands do not make the keys that are meant".to_owned();
