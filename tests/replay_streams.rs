@@ -293,7 +293,7 @@ fn command(r: &mut Random, kind: ServerKind, top: &mut u64) -> Vec<String> {
             if r.one_in(2) {
                 if r.one_in(3) {
                     word(&mut c, "IDLE");
-                    c.push("100000".to_owned());
+                    c.push("100000000".to_owned());
                 }
                 for text in ["-", "+"] {
                     c.push(if r.one_in(3) {
