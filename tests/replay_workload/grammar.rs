@@ -73,7 +73,7 @@ const TEMPLATES: &[(Who, &str)] = &[
     // Strings.
     (All, "SET <S> <v>"),
     (All, "SET <S> <n>"),
-    (All, "SET <S> <v> [NX|XX|KEEPTTL|EX 1000|PX 1000000|get]"),
+    (All, "SET <S> <v> [NX|XX|KEEPTTL|EX 20000|PX 20000000|get]"),
     (All, "SET <S> <v> PXAT <U>"),
     (All, "SET <S> <v> EXAT 4102444800 XX"),
     (Valkey, "SET <S> <v> IFEQ <v>"),
@@ -82,7 +82,7 @@ const TEMPLATES: &[(Who, &str)] = &[
     (All, "PSETEX <S> <T> <v>"),
     (All, "GETSET <S> <v>"),
     (All, "GETDEL <S>"),
-    (All, "GETEX <S> [EX 100|PX 100000|PERSIST|]"),
+    (All, "GETEX <S> [EX 20000|PX 20000000|PERSIST|]"),
     (All, "APPEND <S> <v>"),
     (All, "SETRANGE <S> <o> <v>"),
     (All, "INCR <S>"),
@@ -94,7 +94,7 @@ const TEMPLATES: &[(Who, &str)] = &[
     (All, "MSETNX <S> <v> <S> <v>"),
     (
         Valkey91,
-        "MSETEX 2 <S> <v> <S> <v> [EX 100|PX 100000|KEEPTTL|NX|XX|]",
+        "MSETEX 2 <S> <v> <S> <v> [EX 20000|PX 20000000|KEEPTTL|NX|XX|]",
     ),
     (Valkey91, "DELIFEQ <S> <v>"),
     // Bits.
@@ -205,8 +205,14 @@ const TEMPLATES: &[(Who, &str)] = &[
     (All, "HDEL <H> {<m>}*"),
     (All, "HINCRBY <H> <m> <n>"),
     (All, "HINCRBYFLOAT <H> <m> <f>"),
-    (FieldTtl, "HEXPIRE <H> 1000 [NX|XX|GT|LT|] FIELDS 2 <m> <m>"),
-    (FieldTtl, "HPEXPIRE <H> 1000000 [NX|XX|GT|LT|] FIELDS 1 <m>"),
+    (
+        FieldTtl,
+        "HEXPIRE <H> 20000 [NX|XX|GT|LT|] FIELDS 2 <m> <m>",
+    ),
+    (
+        FieldTtl,
+        "HPEXPIRE <H> 20000000 [NX|XX|GT|LT|] FIELDS 1 <m>",
+    ),
     (
         FieldTtl,
         "HEXPIREAT <H> 4102444800 [NX|XX|GT|LT|] FIELDS 1 <m>",
@@ -215,9 +221,9 @@ const TEMPLATES: &[(Who, &str)] = &[
     (FieldTtl, "HPERSIST <H> FIELDS 2 <m> <m>"),
     (
         FieldTtl,
-        "HSETEX <H> [FNX|FXX|] [EX 100|PX 100000|KEEPTTL|] FIELDS 1 <m> <v>",
+        "HSETEX <H> [FNX|FXX|] [EX 20000|PX 20000000|KEEPTTL|] FIELDS 1 <m> <v>",
     ),
-    (FieldTtl, "HGETEX <H> [EX 100|PERSIST|] FIELDS 1 <m>"),
+    (FieldTtl, "HGETEX <H> [EX 20000|PERSIST|] FIELDS 1 <m>"),
     (FieldTtl, "HGETDEL <H> FIELDS 1 <m>"),
     // Streams.
     (All, "XADD <X> * <m> <v>"),
@@ -305,7 +311,7 @@ const TEMPLATES: &[(Who, &str)] = &[
     (Redis82, "VSETATTR <V> <w> <json>"),
     (
         Redis82,
-        "[DEL <V>|RENAME <V> <V>|COPY <V> <V> REPLACE|EXPIRE <V> 1000|!RESTORE <V> <V>]",
+        "[DEL <V>|RENAME <V> <V>|COPY <V> <V> REPLACE|EXPIRE <V> 20000|!RESTORE <V> <V>]",
     ),
     // Function libraries.
     (Since70, "FUNCTION LOAD <code>"),
@@ -635,8 +641,8 @@ fn value(hole: &str, random: &mut Random, now: i64) -> Vec<u8> {
             true => format!("m{}", random.below(200)).into_bytes(),
             false => word(random, FIELDS),
         },
-        "t" => word(random, &["100", "1", "0", "-1", "100000", "x"]),
-        "T" => word(random, &["100000", "20", "0", "-5", "100000000"]),
+        "t" => word(random, &["20000", "1", "0", "-1", "100000", "x"]),
+        "T" => word(random, &["20000000", "20", "0", "-5", "100000000"]),
         "U" => {
             let away = random.pick(&[-1_000_000, 15, 1_000_000, 100_000_000]);
             (now + away).to_string().into_bytes()
