@@ -10,6 +10,8 @@ use redkit::replay::{self, Context, Memory, Reason, Scripts};
 use super::resp::Reply;
 use super::server::{Family, ServerKind};
 
+/// A time that a command may put back, ms.
+const LONG: i64 = 500_000_000_000;
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
 /// Numbers that a seed tells.
@@ -41,6 +43,10 @@ pub(crate) fn show(reply: &Reply, now: i64, out: &mut String) {
             write!(out, "-{}", code.escape_ascii()).unwrap();
         }
         Reply::Int(n) if (now - DAY..now + DAY).contains(n) => out.push_str(":now"),
+        // So long ago some commands say that something was.
+        Reply::Int(n) if (now - DAY..now + DAY).contains(&n.saturating_add(LONG)) => {
+            out.push_str(":then")
+        }
         Reply::Int(n) => write!(out, ":{n}").unwrap(),
         Reply::Bulk(Some(bytes)) => write!(out, "\"{}\"", bytes.escape_ascii()).unwrap(),
         Reply::Bulk(None) => out.push_str("nil"),
