@@ -286,6 +286,8 @@ fn damaged(sound: &[u8], kind: usize, chance: &mut Chance) -> (Vec<u8>, Vec<(usi
     (bytes, touched)
 }
 
+/// Whole keys whose loss is worth a look.
+const MANY: u64 = 50;
 /// How long a server's checker may take on a busy machine.
 const CHECK: Duration = Duration::from_secs(60);
 
@@ -297,6 +299,8 @@ const KINDS: usize = 10;
 struct Tally {
     runs: u64,
     whole_lost: u64,
+    /// Damages that lost many of them, and how many.
+    many_lost: Vec<(usize, u64)>,
     /// Keys that were left out because they are in doubt, touched or not.
     doubtful: u64,
     framing_lost: u64,
@@ -428,6 +432,9 @@ fn one(sound: &Sound, kind: ServerKind, number: usize, serve: bool, tally: &mut 
     );
     tally.runs += 1;
     tally.whole_lost += whole_lost;
+    if whole_lost > MANY {
+        tally.many_lost.push((number, whole_lost));
+    }
     let doubts = salvage["doubtful"].as_array().unwrap().iter();
     tally.doubtful += doubts
         .map(|loss| loss["keys"].as_u64().unwrap())
@@ -487,7 +494,7 @@ fn what_is_whole_is_saved_and_nothing_is_saved_wrong() {
                 keep(&sound, kind, number, why);
             }
         }
-        eprintln!("{}: {} keys, {tally:#?}", kind.id(), sound.starts.len());
+        eprintln!("{}: {} keys, {tally:?}", kind.id(), sound.starts.len());
         wrong.append(&mut tally.wrong_runs);
         framing_lost += tally.framing_lost;
         assert!(!support::full() || tally.framing_lost > 0);

@@ -229,11 +229,6 @@ impl Map {
         }
     }
 
-    /// Lets go of all pages: for who looks here and there.
-    pub(crate) fn forget(&self) {
-        self.release(0..u64::MAX);
-    }
-
     /// Maps a part of a temporary file that nobody else has, and that is never cut.
     pub(super) fn of_spool(file: &File, range: Range<u64>) -> io::Result<Map> {
         let len = length(range.end.saturating_sub(range.start))?;
@@ -267,13 +262,6 @@ impl<'d> Behind<'d> {
     /// For a map, or for nothing.
     pub(crate) fn new(map: Option<&'d Map>) -> Self {
         Behind { map, reached: 0 }
-    }
-
-    /// The same for who reads from this offset on.
-    pub(crate) fn from(map: &'d Map, offset: u64) -> Self {
-        let map = Some(map);
-        let reached = offset;
-        Behind { map, reached }
     }
 
     /// Everything before this offset was read.
