@@ -337,6 +337,19 @@ fn one(sound: &Sound, kind: ServerKind, number: usize, serve: bool, tally: &mut 
     let salvage = &report["salvage"];
     let (exit, _, words) = redkit(&["check-rdb", "-q", "--duplicates", &path("saved.rdb")]);
     assert_eq!(exit, Some(0), "{what}: {words}");
+    let listed = fs::read_to_string(path("lost.ndjson")).unwrap();
+    // A name that damage turned into that of another key: neither is believed.
+    let twins = listed.lines().filter_map(|line| {
+        let place: Value = serde_json::from_str(line).unwrap();
+        let db = u32::try_from(place["db"].as_u64()?).unwrap();
+        let is_twin = place["reason"] == "duplicate-key";
+        is_twin.then(|| {
+            place["key"]
+                .as_str()
+                .map(|key| (db, key.as_bytes().to_vec()))
+        })?
+    });
+    let twins: BTreeSet<Name> = twins.collect();
     // What differs from the sound file. What was saved is copied, so bytes that differ are a change.
     let saved = fs::read(path("saved.rdb")).unwrap();
     let saved_keys = keys_of(&saved).into_iter();
@@ -354,7 +367,7 @@ fn one(sound: &Sound, kind: ServerKind, number: usize, serve: bool, tally: &mut 
     for key in keys_of(&sound.bytes) {
         let name = key.name;
         let Some(found) = saved_keys.remove(&name) else {
-            whole_lost += u64::from(!touched.contains(&name));
+            whole_lost += u64::from(!touched.contains(&name) && !twins.contains(&name));
             gone.insert(name);
             continue;
         };
@@ -411,7 +424,6 @@ fn one(sound: &Sound, kind: ServerKind, number: usize, serve: bool, tally: &mut 
         false => {}
     }
     // The list is in order, inside of the file, and names no key that was saved as it is.
-    let listed = fs::read_to_string(path("lost.ndjson")).unwrap();
     let mut last = 0;
     for line in listed.lines() {
         let place: Value = serde_json::from_str(line).unwrap();

@@ -17,7 +17,7 @@ use crate::task::salvage::walk::Walker;
 
 /// Bytes of a record that could hold two others.
 const HOLDS_TWO: usize = 12;
-/// The longest block of a disk.
+/// The longest block of a disk, and of a record whose rest reads as a key without a name.
 const BLOCK: usize = 4096;
 /// A node of a list that is one element.
 const PLAIN: u64 = 1;
@@ -142,7 +142,12 @@ fn look_into(
             }
             reads_more(data, chain, next, state)
         };
-        let places = ((behind_type(data, at), next), next);
+        // A key without a name may be the rest of a record that begins in this one.
+        let first_ends = match data.get(next..) {
+            Some([_, 0, ..]) => (next + BLOCK).min(data.len()),
+            _ => next,
+        };
+        let places = ((behind_type(data, at), next), first_ends);
         inside = resync.next_keys_within(data, places, state, &mut fits, &mut wanted);
     }
     let record = (at as u64, next as u64);
