@@ -188,7 +188,7 @@ _redkit() {
                     return 0
                     ;;
                 --strategy)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "truncate skip" -- "${cur}"))
                     return 0
                     ;;
                 --output)

@@ -78,7 +78,8 @@ complete -c redkit -n "__fish_redkit_using_subcommand check-rdb" -s h -l help -d
 complete -c redkit -n "__fish_redkit_using_subcommand check-rdb" -s V -l version -d 'Print the version'
 complete -c redkit -n "__fish_redkit_using_subcommand check-aof" -l like -d 'The server to judge for, as redis-7.0 or valkey-9.1.2' -r
 complete -c redkit -n "__fish_redkit_using_subcommand check-aof" -l allow-command -d 'Take NAME for a module\'s command; may be given several times' -r
-complete -c redkit -n "__fish_redkit_using_subcommand check-aof" -l strategy -d '`truncate` cuts at the first fault, as the servers\' tool does; `skip` removes only what is damaged' -r
+complete -c redkit -n "__fish_redkit_using_subcommand check-aof" -l strategy -d '`truncate` cuts at the first fault, as the servers\' tool does; `skip` removes only what is damaged' -r -f -a "truncate\t''
+skip\t''"
 complete -c redkit -n "__fish_redkit_using_subcommand check-aof" -s o -l output -d 'Write the mended log to FILE, or the mended set to the folder FILE, and leave the input alone' -r -F
 complete -c redkit -n "__fish_redkit_using_subcommand check-aof" -l quarantine -d 'Keep what is taken out in this folder, with an index as JSON' -r -F
 complete -c redkit -n "__fish_redkit_using_subcommand check-aof" -l max-loss -d 'Write nothing if more than SIZE would be removed' -r

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::io;
 
-use crate::bytes::Problem;
+#[doc(inline)]
+pub use crate::bytes::Problem;
 
 /// The library's result.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -70,6 +71,7 @@ impl Place {
 
 /// The packed forms that have bytes of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Encoding {
     /// A listpack.
     Listpack,
@@ -104,6 +106,7 @@ impl Encoding {
 
 /// What was being read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum What {
     /// Magic and version.
     Header,
@@ -155,6 +158,7 @@ impl What {
 
 /// What helps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Hint {
     /// The file was cut: fetch it again.
     CopyAgain,

@@ -5,8 +5,12 @@
 mod code;
 #[path = "house/generated.rs"]
 mod generated;
+#[path = "house/links.rs"]
+mod links;
 #[path = "house/markdown.rs"]
 mod markdown;
+#[path = "house/session.rs"]
+mod session;
 
 use code::SourceFile;
 
@@ -26,6 +30,7 @@ const LEVELS: &[(&str, u8)] = &[
     ("report", 8),
     ("compat", 9),
     ("task", 9),
+    ("face", 10),
     ("cli", 10),
 ];
 
@@ -233,6 +238,50 @@ fn the_document_of_findings_is_that_of_the_program() {
         "docs/findings.md",
         &redkit::report::findings_doc::markdown(),
     );
+}
+
+#[test]
+fn the_picture_of_a_session_is_what_the_program_prints() {
+    generated::must_be("docs/demo/session.svg", &session::picture());
+}
+
+#[test]
+fn documents_lead_somewhere_and_every_one_is_in_the_index() {
+    let wrong = links::broken();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let index = include_str!("../README.md");
+    for document in links::documents("docs") {
+        let linked = index.contains(&format!("]({document})"));
+        assert!(linked, "README.md has no link to {document}");
+    }
+}
+
+#[test]
+fn every_dependency_has_a_reason() {
+    let reasons = include_str!("../docs/dependencies.md");
+    let manifest = include_str!("../Cargo.toml");
+    let mut wanted = false;
+    let lines = manifest.lines().filter(|line| !line.starts_with('#'));
+    for line in lines {
+        if line.starts_with('[') {
+            wanted = line.contains("dependencies]");
+        } else if let (true, Some((name, _))) = (wanted, line.split_once([' ', '.'])) {
+            let told = reasons.split(|c: char| !c.is_alphanumeric() && c != '-' && c != '_');
+            assert!(
+                told.clone().any(|word| word == name),
+                "no line about {name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_type_of_values_is_in_the_document_of_the_formats() {
+    let text = include_str!("../docs/formats.md");
+    for rdb_type in redkit::record::RdbType::ALL {
+        let row = format!("| {} | {} |", rdb_type.number(), rdb_type.name());
+        assert!(text.contains(&row), "docs/formats.md lacks {row}");
+    }
 }
 
 #[test]

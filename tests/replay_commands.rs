@@ -2,7 +2,7 @@
 //!
 //! `testdata/replay/TYPE.cmds` has commands, one a line, as one types them (`"a\x00b"` for odd
 //! bytes); a line of dashes empties the server. A line may begin with conditions: `[redis>=7.0]`,
-//! `[valkey>=9.0]`, `[redis]`, `[valkey]`, several apart by spaces, any of which is enough; the others
+//! `[redis<7.0]`, `[valkey>=9.0]`, `[redis]`, `[valkey]`, several apart by spaces, any of which is enough; the others
 //! servers skip the line. Beside it, `TYPE.SERVER.golden` has for each command the reply of that
 //! server and the `DEBUG DIGEST` behind it. `BLESS=1` writes those anew where the servers are here;
 //! where they are, and `BLESS` is not set, the test also holds the goldens against them.
@@ -97,7 +97,10 @@ fn repeated(word: &[u8]) -> Option<(usize, Vec<u8>)> {
 
 /// Whether a condition such as `redis>=7.0` holds.
 fn holds(condition: &str, kind: ServerKind) -> bool {
-    let (family, version) = condition.split_once(">=").unwrap_or((condition, "0.0"));
+    let before = condition.split_once('<');
+    let (family, version) = before
+        .or_else(|| condition.split_once(">="))
+        .unwrap_or((condition, "0.0"));
     let own = match kind.family() {
         Family::Redis => "redis",
         Family::Valkey => "valkey",
@@ -106,7 +109,7 @@ fn holds(condition: &str, kind: ServerKind) -> bool {
         let mut parts = text.split('.').map(|part| part.parse::<u32>().unwrap());
         (parts.next().unwrap(), parts.next().unwrap_or(0))
     };
-    family == own && number(kind.version()) >= number(version)
+    family == own && (number(kind.version()) < number(version)) == before.is_some()
 }
 
 /// The commands of a file for a server: a line each, none where the server is to be emptied.
@@ -412,6 +415,7 @@ fn commands_do_the_same_to_values_that_stand_in_a_snapshot() {
         "keys",
         "list",
         "script",
+        "script_calls",
         "set",
         "sort",
         "stream",
@@ -463,6 +467,11 @@ fn lists() {
 #[test]
 fn scripts() {
     run("script");
+}
+
+#[test]
+fn calls_of_scripts() {
+    run("script_calls");
 }
 
 #[test]

@@ -346,11 +346,11 @@ fn any_bytes_give_a_result_or_an_error() {
     }
 }
 
-/// Words, each with a database or with how many keys.
-type Words = Vec<(u64, String)>;
+/// Keys with their databases, and reasons of doubt with how many keys.
+type Saved = (Vec<(u64, String)>, Vec<(String, u64)>);
 
-/// What is saved of these bytes: keys by database, and reasons of doubt with how many keys.
-fn saved_of(bytes: &[u8]) -> (Words, Words) {
+/// What is saved of these bytes.
+fn saved_of(bytes: &[u8]) -> Saved {
     let folder = TempFolder::new();
     let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     fs::write(at("a.rdb"), bytes).unwrap();
@@ -367,7 +367,7 @@ fn saved_of(bytes: &[u8]) -> (Words, Words) {
     let doubts = report["salvage"]["doubtful"].as_array().unwrap().iter();
     let doubts = doubts.map(|loss| {
         let reason = loss["reason"].as_str().unwrap().to_owned();
-        (loss["keys"].as_u64().unwrap(), reason)
+        (reason, loss["keys"].as_u64().unwrap())
     });
     let (_, keys, _) = redkit(&["dump-to-json", "--select=keys", &at("out.rdb")]);
     let keys = String::from_utf8(keys).unwrap();
@@ -404,7 +404,7 @@ fn a_value_that_swallowed_an_expiry_leaves_two_keys_in_doubt() {
     let (keys, doubts) = saved_of(&bytes);
     let names: Vec<&str> = keys.iter().map(|(_, key)| key.as_str()).collect();
     assert_eq!(names, ["one", "two", "three", "four"]);
-    assert_eq!(doubts, [(2, "expiry-unknown".to_owned())]);
+    assert_eq!(doubts, [("expiry-unknown".to_owned(), 2)]);
 }
 
 #[test]
@@ -450,5 +450,5 @@ fn a_block_of_zeros_in_a_value_leaves_its_key_in_doubt() {
     let (keys, doubts) = saved_of(&bytes);
     let names: Vec<&str> = keys.iter().map(|(_, key)| key.as_str()).collect();
     assert_eq!(names, ["one", "two", "ours", "three", "four"]);
-    assert_eq!(doubts, [(1, "zeroed-block".to_owned())]);
+    assert_eq!(doubts, [("zeroed-block".to_owned(), 1)]);
 }

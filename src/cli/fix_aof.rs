@@ -4,6 +4,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::cli::Exit;
 use crate::cli::args::{Common, ReportFormat};
@@ -11,6 +12,7 @@ use crate::cli::values::{moment, size};
 use crate::cli::words::Words;
 use crate::error::{Error, Result};
 use crate::io::output::Existing;
+use crate::report::check::Verdict;
 use crate::report::fix::{FixReport, Strategy};
 use crate::report::{json_report, text};
 use crate::task::InputPath;
@@ -35,7 +37,7 @@ pub(super) struct FixArgs {
     ///
     /// Without it: truncate, where nothing intact stands behind the fault. Where something does, both
     /// outcomes are shown, and one must be chosen.
-    #[arg(long, requires = "fix", value_name = "STRATEGY", value_parser = strategy)]
+    #[arg(long, requires = "fix", value_name = "STRATEGY", value_parser = strategies())]
     strategy: Option<Strategy>,
 
     /// Show the plan and change nothing
@@ -96,12 +98,11 @@ pub(super) struct FixArgs {
     assume_db: Option<u32>,
 }
 
-fn strategy(text: &str) -> std::result::Result<Strategy, String> {
-    match text {
-        "truncate" => Ok(Strategy::Truncate),
-        "skip" => Ok(Strategy::Skip),
-        _ => Err("a strategy is truncate or skip".to_owned()),
-    }
+fn strategies() -> impl TypedValueParser<Value = Strategy> {
+    PossibleValuesParser::new(["truncate", "skip"]).map(|name| match name.as_str() {
+        "skip" => Strategy::Skip,
+        _ => Strategy::Truncate,
+    })
 }
 
 /// What one input came to.
@@ -195,7 +196,12 @@ impl FixArgs {
                     fix_aof::write_to(&mending, output, self.existing(), &self.keep(), run)
                 })?;
             }
-            return Ok(came(mending, self.dry_run, Exit::Done));
+            // An old server refuses what is not damaged at all.
+            let exit = match mending.report.verdict() {
+                Verdict::Loads => Exit::Done,
+                _ => Exit::Damage,
+            };
+            return Ok(came(mending, self.dry_run, exit));
         };
         if let Some(refusal) = mending.refused {
             let exit = match refusal {
@@ -304,7 +310,10 @@ impl FixArgs {
                 }
                 match fix {
                     None if words.is_quiet() => {}
-                    None => out.push_str("nothing to fix\n"),
+                    None if mending.report.verdict() == Verdict::Loads => {
+                        out.push_str("nothing to fix\n");
+                    }
+                    None => out.push_str("nothing to fix: what it is refused for is no damage\n"),
                     Some(fix) => {
                         let several = mending.report.set.is_some();
                         out.push_str(&text::fix_plan(fix, several, words.out));

@@ -38,7 +38,8 @@ impl Man {
         for command in tree.get_subcommands().chain([&tree]) {
             let man = clap_mangen::Man::new(command.clone())
                 .source(concat!("redkit ", env!("CARGO_PKG_VERSION")))
-                .manual("redkit");
+                .manual("redkit")
+                .date(DATE);
             let path = self.dir.join(man.get_filename());
             let written = page(&man, command).and_then(|page| fs::write(&path, page));
             written.with_context(|| format!("{}: cannot be written", path.display()))?;
@@ -46,6 +47,10 @@ impl Man {
         Ok(Exit::Done)
     }
 }
+
+/// When the pages were last changed in what they say. Without a date, what stands behind it in a page's
+/// title is taken for it.
+const DATE: &str = "2026-11-28";
 
 fn page(man: &clap_mangen::Man, command: &Command) -> io::Result<Vec<u8>> {
     let mut page = Vec::new();

@@ -146,8 +146,8 @@ pub(super) fn slots(text: &str) -> std::result::Result<(u16, u16), String> {
 const LAST_SLOT: u16 = 16_383;
 
 pub(super) fn types() -> impl TypedValueParser<Value = DataType> {
-    PossibleValuesParser::new(DataType::ALL.map(DataType::name)).try_map(|name| {
-        let found = DataType::ALL.into_iter().find(|t| t.name() == name);
+    PossibleValuesParser::new(DataType::ALL.iter().map(|t| t.name())).try_map(|name| {
+        let found = DataType::from_name(&name);
         found.ok_or("no such type")
     })
 }

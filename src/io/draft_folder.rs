@@ -87,8 +87,13 @@ impl DraftFolder {
     /// # Errors
     /// [`io::ErrorKind::Unsupported`] where the system cannot do that in one step; what else the
     /// system says. Nothing is changed then.
-    pub fn swap(self, target: &Path) -> io::Result<Option<PathBuf>> {
+    pub fn swap(mut self, target: &Path) -> io::Result<Option<PathBuf>> {
         sync_folder(self.temporary.path())?;
+        // From that one step on it is the old files that a signal leaves under the temporary name.
+        for old in fs::read_dir(target)? {
+            let name = self.temporary.path().join(old?.file_name());
+            self.doomed.push(Doomed::new(&name));
+        }
         exchange(self.temporary.path(), target)?;
         sync_folder(folder_of(target))?;
         let old = self.temporary.keep();

@@ -7,7 +7,7 @@
 
 use std::fmt;
 use std::fs::{self, File, Metadata, OpenOptions};
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -123,6 +123,21 @@ impl Output {
     pub fn flush(&mut self) -> Result<()> {
         self.pass_on()
             .map_err(|error| cannot_write(&self.name, error))
+    }
+
+    /// Takes back what was written to a file that has no name yet.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] where it went through; [`ErrorKind::Io`] for what the system says.
+    pub(crate) fn begin_anew(&mut self) -> Result<()> {
+        if self.pending.is_none() {
+            return Err(Error::usage(format!("{} cannot be begun anew", self.name)));
+        }
+        let emptied = empty(&mut self.file);
+        emptied.map_err(|error| cannot_write(&self.name, error))?;
+        self.buffer.clear();
+        (self.written, self.failed) = (0, false);
+        Ok(())
     }
 
     /// Passes on what was gathered; a file gets its name. Gives the number of bytes written.
@@ -274,6 +289,12 @@ impl Pending {
         }
         sync_folder(folder_of(&self.target))
     }
+}
+
+/// Takes everything out of a file, so that it is written from its start.
+pub(crate) fn empty(file: &mut File) -> io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()
 }
 
 /// Writes all, also to a descriptor that somebody else has set to non-blocking.

@@ -16,7 +16,7 @@ use std::io::{self, Read};
 use std::ops::{Deref, DerefMut, Range};
 use std::path::Path;
 
-use memmap2::{Mmap, MmapMut, MmapOptions, UncheckedAdvice};
+use memmap2::{Mmap, MmapMut, MmapOptions};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::decompress::decoder;
@@ -88,14 +88,31 @@ impl Source {
         Source::of(standard_input()?, Origin::nameless(), options)
     }
 
-    fn of(file: File, mut origin: Origin, options: OpenOptions) -> Result<Source> {
+    /// A stream that somebody else has opened.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub(crate) fn of_reader(reader: Box<dyn Read + Send>) -> Result<Source> {
+        Source::of_stream(reader, None, Origin::nameless())
+    }
+
+    fn of(file: File, origin: Origin, options: OpenOptions) -> Result<Source> {
         let mapped = if options.mmap && origin.size().is_some_and(|size| size > 0) {
             // A file system that cannot map can still be read.
             Map::of_file(&file).ok()
         } else {
             None
         };
-        let (kind, mut stream) = sniff(Box::new(file))?;
+        Source::of_stream(Box::new(file), mapped, origin)
+    }
+
+    /// Of a stream, or of the map of the same bytes where there is one.
+    fn of_stream(
+        stream: Box<dyn Read + Send>,
+        mapped: Option<Map>,
+        mut origin: Origin,
+    ) -> Result<Source> {
+        let (kind, mut stream) = sniff(stream)?;
         origin.kind = kind;
         for _ in 0..LAYERS {
             let Kind::Compressed(codec) = origin.kind else {
@@ -209,7 +226,9 @@ impl Map {
 
     /// Lets go of a range's pages; they are read again where they are looked at again. Pages
     /// that are partly outside stay.
+    #[cfg(unix)]
     fn release(&self, range: Range<u64>) {
+        use memmap2::UncheckedAdvice;
         let Some(bytes) = &self.bytes else { return };
         let at = |offset: u64| {
             usize::try_from(offset)
@@ -228,6 +247,10 @@ impl Map {
             };
         }
     }
+
+    /// Where a map takes no advice, the system lets go of pages as it sees fit.
+    #[cfg(not(unix))]
+    fn release(&self, _: Range<u64>) {}
 
     /// Maps a part of a temporary file that nobody else has, and that is never cut.
     pub(super) fn of_spool(file: &File, range: Range<u64>) -> io::Result<Map> {
@@ -262,6 +285,14 @@ impl<'d> Behind<'d> {
     /// For a map, or for nothing.
     pub(crate) fn new(map: Option<&'d Map>) -> Self {
         Behind { map, reached: 0 }
+    }
+
+    /// For a map of which something else has what stands before this offset.
+    pub(crate) fn from(map: &'d Map, offset: u64) -> Self {
+        Behind {
+            map: Some(map),
+            reached: offset.next_multiple_of(PAGES),
+        }
     }
 
     /// Everything before this offset was read.

@@ -34,13 +34,13 @@ pub fn load(raw: &RawValue<'_>, scratch: &mut Scratch, rules: &Rules) -> Result<
         return Ok(Some(Value::Stream(Box::new(stream))));
     }
     if let Some(value) = copied(raw, scratch, rules) {
-        return Ok(Some(value).filter(|value| !value.is_empty()));
+        return Ok(kept(raw, Some(value), rules));
     }
     if raw.rdb_type == RdbType::HashZiplist {
         let mut pairs = Pairs::default();
         walk(raw, scratch, &mut pairs)?;
         if let Some(hash) = pairs.finish(rules) {
-            return Ok(Some(Value::Hash(hash)).filter(|value| !value.is_empty()));
+            return Ok(kept(raw, Some(Value::Hash(hash)), rules));
         }
     }
     let mut builder = Builder {
@@ -50,7 +50,14 @@ pub fn load(raw: &RawValue<'_>, scratch: &mut Scratch, rules: &Rules) -> Result<
         zset: None,
     };
     walk(raw, scratch, &mut builder)?;
-    Ok(builder.value.filter(|value| !value.is_empty()))
+    Ok(kept(raw, builder.value, rules))
+}
+
+/// Since 7.0 a collection without elements is dropped; 6.2.5 keeps it, but for a set of integers, and has
+/// a command that leaves an empty hash behind.
+fn kept(raw: &RawValue<'_>, value: Option<Value>, rules: &Rules) -> Option<Value> {
+    let may_be_empty = !rules.since((7, 0), (0, 0)) && raw.rdb_type != RdbType::SetIntset;
+    value.filter(|value| may_be_empty || !value.is_empty())
 }
 
 /// A value whose packed form is taken over as it is; none where it is not in order, or has none.

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::command::ServerLine;
+use crate::encoding::crc64;
 use crate::error::Result;
 use crate::keyspace::module::Module;
 use crate::keyspace::{Keyspace, NEVER, Rules, Slot, Value, vector_items};
@@ -78,6 +79,27 @@ pub fn save_one(
     saver.entry(slot)?;
     saver.writer.end();
     saver.writer.take(to)
+}
+
+/// What DUMP gives of a value, but that servers may compress its strings into other bytes.
+///
+/// # Errors
+/// A value that the format cannot hold.
+pub fn payload(rules: &Rules, value: &Value) -> Result<Vec<u8>> {
+    let mut saver = Saver::part(rules);
+    saver.value(b"", &Attributes::default(), value)?;
+    let mut bytes = Vec::new();
+    saver.writer.take(|written| {
+        bytes.extend_from_slice(written);
+        Ok::<(), crate::error::Error>(())
+    })?;
+    // Behind the type stands the name of the key, which is a length of 0 alone.
+    bytes.remove(1);
+    let version = u16::try_from(version(rules).number).unwrap_or(u16::MAX);
+    bytes.extend_from_slice(&version.to_le_bytes());
+    let sum = crc64::checksum(&bytes);
+    bytes.extend_from_slice(&sum.to_le_bytes());
+    Ok(bytes)
 }
 
 /// Writes keys as the server of `rules` does.

@@ -8,6 +8,7 @@ use crate::record::Stored;
 
 /// The data types of the servers and their relatives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum DataType {
     /// A string.
     String,
@@ -33,7 +34,7 @@ pub enum DataType {
 
 impl DataType {
     /// Every type, in the order of reports.
-    pub const ALL: [DataType; 10] = [
+    pub const ALL: &'static [DataType] = &[
         DataType::String,
         DataType::List,
         DataType::Set,
@@ -64,7 +65,7 @@ impl DataType {
 
     /// The type of this name, if there is one.
     pub fn from_name(name: &str) -> Option<DataType> {
-        DataType::ALL.into_iter().find(|t| t.name() == name)
+        DataType::ALL.iter().copied().find(|t| t.name() == name)
     }
 }
 

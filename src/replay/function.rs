@@ -1,7 +1,7 @@
 //! Function libraries: their sources are kept by name.
 //!
-//! A library is not run here, so that which functions it has is not known: one without any, and one
-//! whose functions clash with another's, are taken as they are, which no server would have logged.
+//! What is loaded is run, as servers do, to see which functions it registers; without the cargo feature
+//! `lua` it is taken as it is.
 
 use std::collections::BTreeMap;
 
@@ -12,57 +12,46 @@ use crate::replay::args::{Args, is};
 use crate::replay::context::Context;
 use crate::replay::keys::opened;
 use crate::replay::reply::{Outcome, Rejection, Reply};
+use crate::replay::script;
 use crate::replay::table::Row;
 
 /// The commands of this file, sorted by name.
-pub(super) const TABLE: &[Row] = &[
-    Row::many("fcall", fcall),
-    Row::many("fcall_ro", fcall),
-    Row::many("function", function),
-];
+pub(super) const TABLE: &[Row] = &[Row::many("function", function)];
 
 /// The opcode in front of a library's source.
 const LIBRARY: u8 = 245;
 
-fn fcall(_: &mut Context<'_>, _: Args<'_>) -> Outcome {
-    Err(Rejection::unplayable("calls a function"))
-}
-
 fn function(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let ([word], rest) = args.first()?;
-    let Some(libraries) = cx.functions.as_deref_mut() else {
+    let Some(libraries) = cx.functions.take() else {
         return Err(Rejection::unplayable("function libraries are not here"));
     };
-    match word {
-        word if is(word, "load") => load(libraries, rest, cx.rules),
+    let outcome = match word {
+        word if is(word, "load") => load(cx, libraries, rest),
         word if is(word, "delete") => delete(libraries, rest),
         word if is(word, "flush") => flush(libraries, rest),
-        word if is(word, "restore") => {
-            let ([payload], rest) = rest.first()?;
-            let policy = policy(rest)?;
-            let (_, body) = opened(payload, cx.rules).ok_or_else(|| {
-                Rejection::error("ERR DUMP payload version or checksum are wrong")
-            })?;
-            restore(libraries, body, policy, cx.rules)
-        }
+        word if is(word, "restore") => restore(cx, libraries, rest),
         _ => Ok(Reply::OK),
-    }
+    };
+    cx.functions = Some(libraries);
+    outcome
 }
 
 type Libraries = BTreeMap<Vec<u8>, Vec<u8>>;
 
-fn load(libraries: &mut Libraries, args: Args<'_>, rules: &Rules) -> Outcome {
+fn load(cx: &mut Context<'_>, libraries: &mut Libraries, args: Args<'_>) -> Outcome {
     let (source, words) = args
         .split_last()
         .ok_or_else(|| Rejection::error("ERR Function code is missing"))?;
     if !words.iter().all(|word| is(word, "replace")) {
         return Err(Rejection::error("ERR Unknown option given"));
     }
-    let name = name(source, rules)?;
+    let name = name(source, cx.rules)?;
     if libraries.contains_key(&name) && words.is_empty() {
         return Err(exists(&name));
     }
-    libraries.insert(name.clone(), source.to_vec());
+    let new = Libraries::from([(name.clone(), source.to_vec())]);
+    put(cx, libraries, new)?;
     Ok(Reply::Bulk(name))
 }
 
@@ -108,7 +97,31 @@ fn policy(args: Args<'_>) -> Result<Policy, Rejection> {
     }
 }
 
-fn restore(libraries: &mut Libraries, mut body: &[u8], policy: Policy, rules: &Rules) -> Outcome {
+/// Runs new libraries, and puts them to those that are there, in place of those of the same names.
+fn put(
+    cx: &mut Context<'_>,
+    libraries: &mut Libraries,
+    mut new: Libraries,
+) -> Result<(), Rejection> {
+    let mut replaced = Libraries::new();
+    for name in new.keys() {
+        replaced.extend(libraries.remove_entry(name));
+    }
+    let loaded = script::load_libraries(cx, libraries, &new);
+    libraries.append(if loaded.is_ok() {
+        &mut new
+    } else {
+        &mut replaced
+    });
+    loaded
+}
+
+fn restore(cx: &mut Context<'_>, libraries: &mut Libraries, args: Args<'_>) -> Outcome {
+    let ([payload], rest) = args.first()?;
+    let policy = policy(rest)?;
+    let rules = cx.rules;
+    let (_, mut body) = opened(payload, rules)
+        .ok_or_else(|| Rejection::error("ERR DUMP payload version or checksum are wrong"))?;
     let mut new = Libraries::new();
     while let Some((&opcode, rest)) = body.split_first() {
         if opcode != LIBRARY {
@@ -127,15 +140,19 @@ fn restore(libraries: &mut Libraries, mut body: &[u8], policy: Policy, rules: &R
         new.insert(name, source);
     }
     match policy {
-        Policy::Flush => libraries.clear(),
-        Policy::Replace => {}
+        Policy::Flush => {
+            let mut fresh = Libraries::new();
+            put(cx, &mut fresh, new)?;
+            *libraries = fresh;
+        }
         Policy::Append => {
             if let Some(name) = new.keys().find(|name| libraries.contains_key(*name)) {
                 return Err(exists(name));
             }
+            put(cx, libraries, new)?;
         }
+        Policy::Replace => put(cx, libraries, new)?,
     }
-    libraries.append(&mut new);
     Ok(Reply::OK)
 }
 

@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::aof::resp;
-use crate::command::{self, Resolved, Signature};
+use crate::command::{self, CommandSpec, Like, Resolved, Signature};
 use crate::keyspace::{Keyspace, Shard, table as keys};
 use crate::replay::args::Args;
 use crate::replay::context::Context;
@@ -94,8 +94,10 @@ pub struct Played {
 pub struct Player<'p, 'd> {
     keyspace: &'p mut Keyspace,
     common: &'p Common<'p>,
-    crew: Option<Crew<'d>>,
+    crew: Option<Crew<'d, 'p>>,
     scripts: Scripts,
+    /// By the place of a command's name: who does it, where the name alone tells.
+    plain: Vec<Option<Plain>>,
     played: Played,
     db: u32,
     /// Files begun.
@@ -110,6 +112,25 @@ pub struct Player<'p, 'd> {
     parts: u64,
 }
 
+/// A command without subcommands that changes the keyspace.
+#[derive(Clone, Copy)]
+struct Plain {
+    row: &'static Row,
+    signature: Signature,
+}
+
+impl Plain {
+    fn of(spec: &CommandSpec, like: Like) -> Option<Plain> {
+        let row = table::row(spec.index()).filter(|row| !row.reads)?;
+        match spec.resolve(None, like) {
+            Resolved::Known(_, &signature) if spec.subcommands().is_empty() => {
+                Some(Plain { row, signature })
+            }
+            _ => None,
+        }
+    }
+}
+
 /// A command that waits for its EXEC.
 struct Job<'d> {
     at: u64,
@@ -120,9 +141,7 @@ struct Job<'d> {
 
 /// Plays into a keyspace what `with` reads, on so many threads, with at most so many bytes of memory
 /// for the whole process. The result does not depend on the number of threads, but for where a stop
-/// for want of memory falls.
-///
-/// The keyspace must have a multiple of `threads` parts.
+/// for want of memory falls. The keyspace should have several parts for each thread.
 pub fn play<'d, T>(
     keyspace: &mut Keyspace,
     threads: usize,
@@ -141,14 +160,17 @@ pub fn play<'d, T>(
     };
     std::thread::scope(|scope| {
         let total = keyspace.shards().len();
-        let crew = (threads > 1 && total.is_multiple_of(threads))
-            .then(|| Crew::new(scope, threads, total, &common));
+        let crew = (threads > 1).then(|| Crew::new(scope, threads, total, &common));
         let mut player = Player {
             time: rules.now,
             keyspace,
             common: &common,
             crew,
             scripts: Scripts::default(),
+            plain: command::all()
+                .iter()
+                .map(|spec| Plain::of(spec, rules.like))
+                .collect(),
             played: Played::default(),
             db: 0,
             files: 0,
@@ -327,6 +349,11 @@ impl<'d> Player<'_, 'd> {
     fn find(&self, name: &[u8], argc: usize, second: Option<&[u8]>) -> Result<Found, Why> {
         let unknown = || Why::Unknown(crate::error::printable(name));
         let spec = command::lookup(name).ok_or_else(unknown)?;
+        if let Some(Some(plain)) = self.plain.get(spec.index())
+            && plain.signature.accepts(argc as u64)
+        {
+            return Ok(Found::Row(plain.row, most(&plain.signature)));
+        }
         match spec.resolve(second, self.common.rules.like) {
             Resolved::UnknownCommand | Resolved::UnknownSubcommand => Err(unknown()),
             Resolved::Known(name, signature) if self.stops(signature, argc) => {

@@ -203,6 +203,22 @@ impl AofReport {
         all
     }
 
+    /// Everything found, in one list.
+    pub fn all_findings(&self) -> Findings {
+        let mut all = Findings::default();
+        for file in &self.files {
+            for finding in file.findings.list() {
+                let mut finding = finding.clone();
+                if self.set.is_some() {
+                    finding.file.get_or_insert_with(|| file.name.clone());
+                }
+                all.push(finding);
+            }
+        }
+        all.append(self.findings.clone());
+        all
+    }
+
     /// Errors in all lists of findings.
     pub fn errors(&self) -> u64 {
         self.lists().map(Findings::errors).sum()

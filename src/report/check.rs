@@ -7,6 +7,7 @@ use crate::report::finding::Findings;
 
 /// What a server would do with the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Verdict {
     /// It loads.
     Loads,

@@ -27,6 +27,7 @@ impl Severity {
 
 /// One thing found in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Finding {
     /// Stable word; `explain` tells more.
     pub code: &'static str,

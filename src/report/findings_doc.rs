@@ -294,7 +294,7 @@ pub const DOCS: &[FindingDoc] = &[
     FindingDoc {
         code: "aof-unplayable",
         title: "a command that cannot be run without the server",
-        meaning: "The server that wrote the log had something that is not here: a module, above all. What the command did is missing in the result.",
+        meaning: "What the command did is missing in the result: it is a module's, or it draws by chance (a SPOP, which servers log as what it removed), or asks another server (MIGRATE) or the clock, so that a server that loads the log does it anew, and each time with another result.",
         example: "`JSON.SET doc $ {}` in the log of a server with the JSON module.",
         remedy: "Take the result for what it is, without these keys; or load the log into a server that has the module.",
     },

@@ -1,6 +1,6 @@
 //! The reports of `stats` as one page that needs nothing else: no script, no font, no network.
 //!
-//! Names of keys are anybody's: they come in only by [`escaped`], and the page forbids scripts and
+//! Names of keys are anybody's: they come in only by `escaped`, and the page forbids scripts and
 //! everything from elsewhere.
 
 mod tables;

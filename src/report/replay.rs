@@ -75,17 +75,7 @@ impl ReplayReport {
 
     /// Everything found, by the check and while it was played.
     pub fn all_findings(&self) -> Findings {
-        let mut all = Findings::default();
-        for file in &self.check.files {
-            for finding in file.findings.list() {
-                let mut finding = finding.clone();
-                if self.check.set.is_some() {
-                    finding.file.get_or_insert_with(|| file.name.clone());
-                }
-                all.push(finding);
-            }
-        }
-        all.append(self.check.findings.clone());
+        let mut all = self.check.all_findings();
         all.append(self.findings.clone());
         all
     }

@@ -5,6 +5,8 @@ mod outcome;
 mod tally;
 mod worker;
 
+use std::collections::HashSet;
+
 use crate::bytes::Problem;
 use crate::error::{Error, Hint, Place, Result, What};
 use crate::io::ordered::{Piece, Pieces, Wanted, ordered};
@@ -13,14 +15,14 @@ use crate::rdb::batch::Batches;
 use crate::rdb::parser::{State, opcode};
 use crate::rdb::segments::{INHERITED, SEGMENT, Segments, Work};
 use crate::rdb::string;
-use crate::record::Checksum;
 use crate::record::target::{Target, Used};
+use crate::record::{Checksum, Flow, Record};
 use crate::report::check::{CheckReport, ChecksumState, LoadsOn, Uses, Verdict};
 use crate::report::finding::Finding;
 use crate::task::check_rdb::outcome::Outcome;
-use crate::task::check_rdb::tally::Tally;
-use crate::task::check_rdb::worker::Worker;
-use crate::task::duplicates::{KeysTwice, SameKey};
+use crate::task::check_rdb::tally::{Keys, Tally};
+use crate::task::check_rdb::worker::{Worker, shared_fingerprinters};
+use crate::task::duplicates::{KeyPrint, KeysTwice, SameKey, SumsTwice, sum};
 use crate::task::open;
 use crate::task::{InputPath, Run};
 
@@ -53,8 +55,9 @@ pub(crate) fn of_content(
     options: &CheckOptions,
     run: &Run<'_>,
 ) -> Result<CheckReport> {
-    let batches =
-        Batches::of_content(content, run.max_spool).noting(Tally::new(options.duplicates));
+    let batches = Batches::of_content(content, run.max_spool);
+    let blank = blank(&batches, *options);
+    let batches = batches.noting(blank);
     let mut report = check_batches(origin.name(), batches, *options, run, SEGMENT)?;
     report.compressed = origin.codec().map(|codec| codec.name());
     if let (Some(size), None) = (origin.content_size(), report.compressed) {
@@ -73,8 +76,29 @@ pub fn check_bytes(
     options: CheckOptions,
     run: &Run<'_>,
 ) -> Result<CheckReport> {
-    let batches = Batches::of_map(data).noting(Tally::new(options.duplicates));
+    let batches = Batches::of_map(data);
+    let blank = blank(&batches, options);
+    let batches = batches.noting(blank);
     check_batches(name, batches, options, run, SEGMENT)
+}
+
+/// The same, where several threads read segments of another length, for tests: the report does not
+/// depend on it.
+///
+/// # Errors
+/// As [`check_rdb`].
+#[doc(hidden)]
+pub fn check_bytes_in_segments(
+    name: &str,
+    data: &[u8],
+    options: CheckOptions,
+    run: &Run<'_>,
+    segment: u64,
+) -> Result<CheckReport> {
+    let batches = Batches::of_map(data);
+    let blank = blank(&batches, options);
+    let batches = batches.noting(blank);
+    check_batches(name, batches, options, run, segment)
 }
 
 /// The same of a map, whose pages are let go of behind the check.
@@ -87,8 +111,19 @@ pub(crate) fn check_map(
     options: CheckOptions,
     run: &Run<'_>,
 ) -> Result<CheckReport> {
-    let batches = Batches::over(map).noting(Tally::new(options.duplicates));
+    let batches = Batches::over(map);
+    let blank = blank(&batches, options);
+    let batches = batches.noting(blank);
     check_batches(name, batches, options, run, SEGMENT)
+}
+
+/// What is to be noted about keys.
+fn blank(batches: &Batches<'_>, options: CheckOptions) -> Tally {
+    Tally::new(match (options.duplicates, batches.whole()) {
+        (false, _) => Keys::Nothing,
+        (true, Some(_)) => Keys::Sums(shared_fingerprinters().0),
+        (true, None) => Keys::Marks,
+    })
 }
 
 /// Checks what `batches` yields, where several places are read at once in segments of this length.
@@ -104,18 +139,19 @@ fn check_batches(
     segment: u64,
 ) -> Result<CheckReport> {
     let mut behind = batches.behind();
-    // Which keys stand twice depends on databases, and what the first error is on the order.
-    let several = run.threads > 1 && !options.duplicates && !options.first;
+    // What the first error is depends on the order.
+    let several = run.threads > 1 && !options.first;
+    let prints = options.duplicates && batches.whole().is_none();
     let mut segments = Segments::new(batches, several.then_some(segment));
     let mut collector = Collector::new(options);
     loop {
         ordered(
             run.threads,
             || segments.next_part(),
-            || Worker::new(options.duplicates),
+            || Worker::new(prints),
             |worker, part, pieces: &mut Pieces<'_>| {
                 let (outcome, state) = match part.work {
-                    Work::Framed(batch, state) => (worker.check(&batch, None), Some(state)),
+                    Work::Framed(mut batch, state) => (worker.check(&mut batch, None), Some(state)),
                     Work::Segment(mut batches) => {
                         let outcome = worker.check_all(&mut batches, || pieces.wanted());
                         (outcome, Some(batches.state().clone()))
@@ -139,7 +175,7 @@ fn check_batches(
             None => break,
         }
     }
-    collector.finish(name, segments.batches())
+    collector.finish(name, segments.batches(), run.threads)
 }
 
 /// Puts the parts' outcomes together, in order.
@@ -151,6 +187,8 @@ struct Collector {
     db: u32,
     sum: Outcome,
     keys: KeysTwice,
+    /// The same of input that can be read again.
+    sums: SumsTwice,
     failed: Option<Error>,
     /// A part began elsewhere than the one before it ended.
     astray: bool,
@@ -165,6 +203,7 @@ impl Collector {
             db: 0,
             sum: Outcome::default(),
             keys: KeysTwice::default(),
+            sums: SumsTwice::default(),
             failed: None,
             astray: false,
         }
@@ -187,6 +226,7 @@ impl Collector {
         outcome.settle(self.db);
         let sum = &mut self.sum;
         let prints = std::mem::take(&mut outcome.prints);
+        let sums = std::mem::take(&mut outcome.sums);
         sum.append(outcome);
         self.good_until = sum.end;
         if let Some(state) = state {
@@ -205,7 +245,8 @@ impl Collector {
             }
             return Wanted::Nothing;
         }
-        if let Err(error) = self.keys.add(&prints) {
+        let added = self.keys.add(&prints);
+        if let Err(error) = added.and_then(|()| self.sums.add(&sums)) {
             self.failed = Some(error);
             return Wanted::Nothing;
         }
@@ -221,7 +262,12 @@ impl Collector {
         std::mem::take(&mut self.astray).then(|| (self.good_until, self.state.in_db(self.db)))
     }
 
-    fn finish(mut self, name: &str, batches: &mut Batches<'_, Tally>) -> Result<CheckReport> {
+    fn finish(
+        mut self,
+        name: &str,
+        batches: &mut Batches<'_, Tally>,
+        threads: usize,
+    ) -> Result<CheckReport> {
         if let Some(error) = self.failed {
             return Err(error);
         }
@@ -264,7 +310,11 @@ impl Collector {
                 .push_all(Finding::from_error(&error, end + trailing));
         }
         if self.options.duplicates && !stopped {
-            for same in self.keys.finish()? {
+            let twice = match whole {
+                Some(whole) => look_again(whole, end, &self.sums.finish(threads)?)?,
+                None => self.keys.finish()?,
+            };
+            for same in twice {
                 sum.findings.push_all(duplicate_key(whole, same));
             }
         }
@@ -341,6 +391,40 @@ fn loads_on(outcome: &Outcome, verdict: Verdict) -> Vec<LoadsOn> {
         }
     };
     Target::ALL.iter().map(judge).collect()
+}
+
+/// The keys that stand twice up to `end`, where the sums are known that came twice.
+fn look_again(whole: &[u8], end: u64, sums: &HashSet<u64>) -> Result<Vec<SameKey>> {
+    let mut keys = KeysTwice::default();
+    if sums.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (first, second) = shared_fingerprinters();
+    let mut batches = Batches::of_map(whole);
+    let mut prints = Vec::new();
+    while batches.offset() < end {
+        // It was read before: what is damaged in it was found then.
+        let Ok(Some(batch)) = batches.next_batch() else {
+            break;
+        };
+        batch.for_each(|record| {
+            if let Record::Entry(entry) = record
+                && let Ok(key) = entry.key.to_bytes()
+                && sums.contains(&sum(first.of_name(&key), entry.db))
+            {
+                prints.push(KeyPrint {
+                    first: first.of_key(entry.db, &key),
+                    second: second.of_key(entry.db, &key),
+                    at: entry.at,
+                    db: u64::from(entry.db),
+                });
+            }
+            Ok(Flow::Continue)
+        })?;
+        keys.add(&prints)?;
+        prints.clear();
+    }
+    keys.finish()
 }
 
 /// The finding about a key whose record stands at both places; named where it can be read again.

@@ -4,7 +4,10 @@
 //! uses, its records are copied as they stand; else record by record, those that the target does not
 //! know encoded anew and decoded again to see that they are the same.
 
+mod ahead;
+
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::bytes::Step;
 use crate::error::{Error, ErrorKind, Hint, Result};
@@ -24,6 +27,7 @@ use crate::task::writing::{
 };
 use crate::task::{InputPath, Run, dump, open};
 use crate::write::{Commands, Format, Lack};
+use ahead::Ahead;
 
 /// What files of a set are called.
 const STEM: &str = "appendonly.aof";
@@ -59,7 +63,22 @@ pub fn convert(
         duplicates: true,
         ..CheckOptions::default()
     };
-    let check = check_map(origin.name(), &map, checking, run)?;
+    let tries =
+        run.threads > 1 && to.can_begin_anew() && ahead::is_likely(&map, format, layout, &filter);
+    let wanted = AtomicBool::new(tries);
+    let (check, copied) = std::thread::scope(|scope| {
+        let copying =
+            tries.then(|| scope.spawn(|| ahead::copy(&map, format, layout, &mut to, &wanted)));
+        let check = check_map(origin.name(), &map, checking, run);
+        let loads = |check: &CheckReport| check.verdict == Verdict::Loads;
+        wanted.store(check.as_ref().is_ok_and(loads), Ordering::Relaxed);
+        let copied = copying.map(|copying| match copying.join() {
+            Ok(copied) => copied,
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        (check, copied)
+    });
+    let check = check?;
     if open::is_base(&map) && check.good_until < map.len() as u64 {
         return Err(Error::usage("commands follow the snapshot: this is a log")
             .with_hint(Hint::Other("`redkit rewrite-aof` replays and writes it")));
@@ -92,12 +111,21 @@ pub fn convert(
         map: &map,
         run,
     };
-    job.write(&mut to, &mut report)?;
+    let done = match copied {
+        Some(copied) => job.take_copied(copied, &mut report)?,
+        None => false,
+    };
+    if !done {
+        if tries {
+            to.begin_anew()?;
+        }
+        job.write(&mut to, &mut report)?;
+    }
     let lacking = report.findings.errors() > check.findings.errors();
     if lacking {
         return Ok(report);
     }
-    report.proven = to.read_back()?.is_some();
+    report.proven = to.read_back(run.threads)?.is_some();
     watch.check()?;
     let given = to.finish(&[])?;
     report.files = given.files;
@@ -130,8 +158,31 @@ struct Job<'j> {
 }
 
 impl Job<'_> {
+    /// Ends an output whose records were copied during the check; false where it is not what is wanted.
+    fn take_copied(
+        &self,
+        copied: Result<Option<Ahead<'_, '_>>>,
+        report: &mut WriteReport,
+    ) -> Result<bool> {
+        let range = |ahead: &Ahead<'_, '_>| {
+            let body = self.verbatim(ahead.start);
+            body.is_some_and(|body| ahead.start + body.len() == ahead.end)
+        };
+        let ahead = match copied {
+            Ok(Some(ahead)) if range(&ahead) => ahead,
+            Err(error) if self.check.verdict == Verdict::Loads => return Err(error),
+            _ => return Ok(false),
+        };
+        report.functions = ahead.functions;
+        report.keys = self.check.keys();
+        report.expires = self.check.expires();
+        self.run.progress.at(self.map.len() as u64 * 2);
+        ahead.assembler.end()?;
+        Ok(true)
+    }
+
     fn write(&self, to: &mut Destination, report: &mut WriteReport) -> Result<()> {
-        let (mut head, start) = self.head()?;
+        let (mut head, start) = head(self.map)?;
         let mut lacks = Lacks::default();
         if !self.format.has_functions() {
             for source in std::mem::take(&mut head.functions) {
@@ -168,42 +219,6 @@ impl Job<'_> {
         report.findings.append(lacks.findings);
         (report.dropped, report.reduced) = (lacks.dropped, lacks.reduced);
         Ok(())
-    }
-
-    /// What stands in front of the keys, and where that ends.
-    fn head(&self) -> Result<(Head, usize)> {
-        let mut head = Head {
-            ctime: self.check.aux.iter().find_map(|(name, value)| {
-                let text = std::str::from_utf8(value).ok()?;
-                (name == b"ctime").then(|| text.parse().ok()).flatten()
-            }),
-            ..Head::default()
-        };
-        let mut parser = RdbParser::new();
-        let mut rest: &[u8] = self.map;
-        while let Step::Parsed { consumed, item } = parser.parse(rest, true)? {
-            match item {
-                Record::Header(_) | Record::Aux { .. } => {}
-                Record::Function(source) => {
-                    let source = source.to_bytes();
-                    let source = source.map_err(|problem| {
-                        let at = crate::error::Place::at((self.map.len() - rest.len()) as u64);
-                        Error::bytes(problem, at, crate::error::What::Function)
-                    })?;
-                    head.functions.push(source.into_owned());
-                }
-                Record::ModuleAux {
-                    id, when, items, ..
-                } => head.module_aux.push(ModuleAux {
-                    id,
-                    when,
-                    items: items.to_vec(),
-                }),
-                _ => break,
-            }
-            rest = rest.get(consumed..).unwrap_or_default();
-        }
-        Ok((head, self.map.len() - rest.len()))
     }
 
     /// The records from the first database on, where the target can have them as they are.
@@ -273,7 +288,7 @@ impl Job<'_> {
                     self.layout,
                     allowed,
                     self.filter,
-                    Summing::Encoded,
+                    Summing::Anew,
                 )
             },
             |maker: &mut Maker<'_>, job, _: &mut Pieces<'_>| match job {
@@ -390,10 +405,15 @@ impl Job<'_> {
         };
         let mut found = Sum::default();
         for (db, commands) in &made.runs {
-            let mut log = Vec::with_capacity(commands.len() + 32);
-            Commands::select(*db, &mut log);
-            log.extend_from_slice(commands);
-            found.join(proof::of_commands(&log, self.format, &run)?);
+            let mut select = Vec::new();
+            Commands::select(*db, &mut select);
+            let pieces = [&select[..], commands];
+            found.join(proof::of_commands(
+                &pieces,
+                self.format,
+                Summing::Anew,
+                &run,
+            )?);
         }
         if found != made.sum {
             let text = "the commands do not make the keys that are meant".to_owned();
@@ -401,6 +421,42 @@ impl Job<'_> {
         }
         Ok(())
     }
+}
+
+/// What stands in front of the keys, and where that ends.
+fn head(map: &Map) -> Result<(Head, usize)> {
+    let mut head = Head::default();
+    let mut parser = RdbParser::new();
+    let mut rest: &[u8] = map;
+    while let Step::Parsed { consumed, item } = parser.parse(rest, true)? {
+        match item {
+            Record::Header(_) => {}
+            Record::Aux { name, value } => {
+                let is_time = name.to_bytes().is_ok_and(|name| *name == *b"ctime");
+                let value = value.to_bytes().unwrap_or_default();
+                let text = std::str::from_utf8(&value).ok().filter(|_| is_time);
+                head.ctime = head.ctime.or(text.and_then(|text| text.parse().ok()));
+            }
+            Record::Function(source) => {
+                let source = source.to_bytes();
+                let source = source.map_err(|problem| {
+                    let at = crate::error::Place::at((map.len() - rest.len()) as u64);
+                    Error::bytes(problem, at, crate::error::What::Function)
+                })?;
+                head.functions.push(source.into_owned());
+            }
+            Record::ModuleAux {
+                id, when, items, ..
+            } => head.module_aux.push(ModuleAux {
+                id,
+                when,
+                items: items.to_vec(),
+            }),
+            _ => break,
+        }
+        rest = rest.get(consumed..).unwrap_or_default();
+    }
+    Ok((head, map.len() - rest.len()))
 }
 
 fn lacking_library(source: &[u8]) -> Lacking {

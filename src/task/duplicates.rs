@@ -2,6 +2,8 @@
 //! file beyond a bound. Equal strings always meet; who meets by chance is told apart by reading
 //! again, which is the caller's part.
 
+mod sums;
+
 use std::fs::File;
 use std::hash::{BuildHasher, Hasher};
 use std::io::{self, Seek, SeekFrom, Write};
@@ -11,6 +13,8 @@ use foldhash::quality::RandomState;
 use crate::bytes::Element;
 use crate::bytes::number::parse_canonical_i64;
 use crate::error::Result;
+
+pub(crate) use sums::{KeySums, SumsTwice, sum};
 
 /// Entries held in memory before they are spilled.
 const IN_MEMORY: usize = 1 << 21;
@@ -54,6 +58,12 @@ impl Fingerprinter {
         hasher.finish()
     }
 
+    /// The fingerprint of a key, whatever its database.
+    #[inline]
+    pub(crate) fn of_name(&self, key: &[u8]) -> u64 {
+        self.of_bytes(key)
+    }
+
     /// The fingerprint of a key in its database.
     pub(crate) fn of_key(&self, db: u32, key: &[u8]) -> u64 {
         let mut hasher = self.0.build_hasher();
@@ -79,6 +89,24 @@ struct Spill {
     file: File,
     runs: Vec<(usize, u64, usize)>,
     len: u64,
+}
+
+impl Spill {
+    fn new() -> io::Result<Self> {
+        Ok(Spill {
+            file: tempfile::tempfile()?,
+            runs: Vec::new(),
+            len: 0,
+        })
+    }
+
+    /// Adds a run of so many entries of a part.
+    fn write(&mut self, part: usize, count: usize, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all(bytes)?;
+        self.runs.push((part, self.len, count));
+        self.len += bytes.len() as u64;
+        Ok(())
+    }
 }
 
 impl Twice {
@@ -179,11 +207,7 @@ impl Twice {
         self.partition(SPILL_BITS);
         let spill = match &mut self.spill {
             Some(spill) => spill,
-            None => self.spill.insert(Spill {
-                file: tempfile::tempfile()?,
-                runs: Vec::new(),
-                len: 0,
-            }),
+            None => self.spill.insert(Spill::new()?),
         };
         let mut start = 0;
         let mut bytes = Vec::new();
@@ -191,9 +215,7 @@ impl Twice {
             let run = self.sorted.get(start..end).unwrap_or_default();
             bytes.clear();
             bytes.extend(run.iter().flat_map(|f| f.to_le_bytes()));
-            spill.file.write_all(&bytes)?;
-            spill.runs.push((part, spill.len, run.len()));
-            spill.len += bytes.len() as u64;
+            spill.write(part, run.len(), &bytes)?;
             start = end;
         }
         self.list.clear();
@@ -369,11 +391,7 @@ impl KeysTwice {
         self.list.sort_unstable();
         let spill = match &mut self.spill {
             Some(spill) => spill,
-            None => self.spill.insert(Spill {
-                file: tempfile::tempfile()?,
-                runs: Vec::new(),
-                len: 0,
-            }),
+            None => self.spill.insert(Spill::new()?),
         };
         let mut bytes = Vec::new();
         for run in self.list.chunk_by(|a, b| part(a) == part(b)) {
@@ -383,11 +401,7 @@ impl KeysTwice {
                     bytes.extend_from_slice(&word.to_le_bytes());
                 }
             }
-            spill.file.write_all(&bytes)?;
-            spill
-                .runs
-                .push((run.first().map_or(0, part), spill.len, run.len()));
-            spill.len += bytes.len() as u64;
+            spill.write(run.first().map_or(0, part), run.len(), &bytes)?;
         }
         self.list.clear();
         Ok(())

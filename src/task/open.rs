@@ -19,7 +19,11 @@ pub(crate) fn source(input: &InputPath, run: &Run<'_>) -> Result<Source> {
 
 /// Opens a snapshot: any other known kind is refused by name.
 pub(crate) fn snapshot(input: &InputPath, run: &Run<'_>) -> Result<(Origin, Content)> {
-    let source = source(input, run)?;
+    snapshot_of(source(input, run)?, run)
+}
+
+/// The same of a source that is open.
+pub(crate) fn snapshot_of(source: Source, run: &Run<'_>) -> Result<(Origin, Content)> {
     match source.kind() {
         // What is of no known kind is a snapshot with a bad magic.
         Kind::Rdb | Kind::Empty | Kind::Unknown => {}

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::aof::resp::{self, Ending, Item};
 use crate::bytes::Problem;
-use crate::command::Like;
+use crate::command::{self, CommandSpec, Like, ServerLine};
 use crate::error::{Error, ErrorKind, Hint, Place, Result};
 use crate::io::kind::Kind;
 use crate::io::source::{Behind, Map};
@@ -138,7 +138,7 @@ pub(crate) fn of_files(
     let opened = open_all(files, run)?;
     let plan = Plan::new(files, &check, options, &opened)?;
     rules.files = Arc::new(kept_in(&check, &opened));
-    let shards = if run.threads > 1 { run.threads * 4 } else { 1 };
+    let shards = if run.threads > 1 { run.threads * 8 } else { 1 };
     let mut keyspace = Keyspace::new(rules, shards);
     let mut session = Session {
         options,
@@ -230,7 +230,7 @@ pub(crate) fn of_snapshot(
 ) -> Result<(Keyspace, Option<Finding>)> {
     let mut rules = Rules::new(like, now);
     rules.databases = DATABASES.max(highest_db.saturating_add(1));
-    let shards = if run.threads > 1 { run.threads * 4 } else { 1 };
+    let shards = if run.threads > 1 { run.threads * 8 } else { 1 };
     let mut keyspace = Keyspace::new(rules, shards);
     let damage = load(&mut keyspace, data, None, run, |at| run.progress.at(at))?;
     Ok((keyspace, damage))
@@ -563,9 +563,16 @@ fn refused(one: &Refused, plan: &Plan) -> Finding {
         Reason::Unplayable(_) => Problem::AofUnplayable,
         _ => Problem::AofRefused,
     };
+    // The first argument of some is no key: that of EVAL is its script.
+    let signatures = |spec: &'static CommandSpec| {
+        let lines = ServerLine::ALL.iter();
+        lines.filter_map(|line| spec.said_by(*line))
+    };
+    let spec = command::lookup(one.note.name.as_bytes());
+    let is_key = spec.is_some_and(|spec| signatures(spec).any(|one| one.first_key == 1));
     Finding {
         db: Some(one.note.db),
-        key: one.note.key.clone(),
+        key: one.note.key.clone().filter(|_| is_key),
         file: plan.names.get(one.file).cloned().flatten(),
         message: format!(
             "command {}, {}: {}",

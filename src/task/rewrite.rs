@@ -105,16 +105,16 @@ pub fn rewrite(
         return Ok(written);
     }
     written.full_digest = Some(sum.full.to_string());
-    if let Some(map) = to.read_back()? {
+    if let Some(map) = to.read_back(run.threads)? {
         let found = match layout {
-            Layout::Resp => proof::of_commands(&map, &format, run)?,
+            Layout::Resp => proof::of_commands(&[&map], &format, Summing::Full, run)?,
             _ => {
                 let (mut found, end) = proof::of_snapshot(&map, &format, run)?;
                 if end != map.len() as u64 {
                     return Err(proof::unlike("the snapshot ends early".to_owned()));
                 }
                 if !behind.is_empty() {
-                    found.join(proof::of_commands(&behind, &format, run)?);
+                    found.join(proof::of_commands(&[&behind], &format, Summing::Full, run)?);
                 }
                 found
             }
@@ -292,7 +292,7 @@ impl Job<'_> {
                     self.layout,
                     allowed,
                     self.filter,
-                    Summing::All,
+                    Summing::Full,
                 )
             },
             |maker: &mut Maker<'_>, (db, keys), _: &mut Pieces<'_>| {

@@ -7,7 +7,7 @@
 //!
 //! Up to 64 items a command. Fields with an expiry follow by their family: `HPEXPIREAT` behind `HMSET`
 //! in Redis, `HSETEX` in Valkey. What commands cannot give back (values of modules, pending entries
-//! whose entry is gone, idempotent producers) is a `RESTORE` of the value as a snapshot holds it.
+//! whose entry is gone, groups that have read more than there was, idempotent producers) is a `RESTORE` of the value as a snapshot holds it.
 
 use crate::aof::resp::write_command;
 use crate::bytes::Element;
@@ -15,7 +15,7 @@ use crate::bytes::number::{ScoreText, write_double};
 use crate::encoding::crc64;
 use crate::error::Result;
 use crate::keyspace::module::Module;
-use crate::keyspace::{Value, vector};
+use crate::keyspace::{NEVER, Value, vector};
 use crate::rdb::Scratch;
 use crate::rdb::value::walk;
 use crate::record::value::StreamEvent;
@@ -118,7 +118,10 @@ impl<'f> Commands<'f> {
         }
         let told = |to: &mut dyn ValueVisitor| value.walk(to);
         let of = value.data_type();
-        if let Some(written) = self.by_commands(key, expires_at, of, false, told, out)? {
+        // No command makes an empty collection, which old servers may have.
+        if !value.is_empty()
+            && let Some(written) = self.by_commands(key, expires_at, of, false, told, out)?
+        {
             return Ok(written);
         }
         self.payload.clear();
@@ -249,6 +252,9 @@ struct StreamLook {
     ids: Vec<StreamId>,
     last: StreamId,
     max_deleted: StreamId,
+    added: u64,
+    /// The most that a group has read.
+    read: u64,
     producers: bool,
     /// A pending entry without entry or consumer.
     loose: bool,
@@ -259,7 +265,9 @@ struct StreamLook {
 impl StreamLook {
     fn is_beyond_commands(&self, format: &Format) -> bool {
         let backwards = format.has_stream_counters() && self.max_deleted > self.last;
-        self.producers || self.loose || self.repeated || backwards
+        // Since 8.2 XGROUP CREATE takes what is more than was ever added for that.
+        let unheard = format.rules.since((8, 2), NEVER) && self.read > self.added;
+        self.producers || self.loose || self.repeated || backwards || unheard
     }
 }
 
@@ -268,6 +276,7 @@ impl ValueVisitor for StreamLook {
         match event {
             StreamEvent::Meta(meta) => {
                 (self.last, self.max_deleted) = (meta.last_id, meta.max_deleted_id);
+                self.added = meta.entries_added;
             }
             StreamEvent::Entry { id, .. } => {
                 // XADD takes only rising IDs above 0-0.
@@ -277,6 +286,10 @@ impl ValueVisitor for StreamLook {
             StreamEvent::Pending { id, consumer, .. } => {
                 self.loose |= consumer.is_none() || self.ids.binary_search(&id).is_err();
             }
+            StreamEvent::Group {
+                entries_read: Some(read),
+                ..
+            } => self.read = self.read.max(read),
             StreamEvent::Producers { .. } => self.producers = true,
             _ => {}
         }

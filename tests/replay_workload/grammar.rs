@@ -1,5 +1,7 @@
 //! The commands of a workload: templates with holes, filled at random with ordinary and edge values.
 
+use sha1::{Digest as _, Sha1};
+
 use crate::support::server::{Family, ServerKind};
 
 /// A sequence of pseudo-random numbers (splitmix64): the same on every machine.
@@ -64,7 +66,9 @@ use Who::{All, FieldTtl, Redis82, Since70, Valkey, Valkey91};
 /// equal, `H` a hash, `X` a stream, `P` a HyperLogLog, `G` places, `K` any key; `v` a value, `n` an
 /// integer, `i` an index, `f` a double, `o` an offset, `b` a bit, `m` a member or field, `t` seconds,
 /// `T` milliseconds, `U` Unix milliseconds, `d` a database, `id` a stream ID, `c` a consumer, `g` a
-/// group. `[a|b|]` is one of those, `{x}*` one to four times.
+/// group, `V` a vector set, `w` an element of it, `vf` a number of a vector, `lib` a library, `code` its
+/// source, `fn` a function, `lua` a script, `sha` its digest. `[a|b|]` is one of those, `{x}*` one to
+/// four times; holes with the same `=name` behind them are filled alike; `;` stands between commands.
 const TEMPLATES: &[(Who, &str)] = &[
     // Strings.
     (All, "SET <S> <v>"),
@@ -124,13 +128,16 @@ const TEMPLATES: &[(Who, &str)] = &[
     (All, "LMOVE <L> <L> [LEFT|RIGHT] [left|RIGHT]"),
     (All, "RPOPLPUSH <L> <L>"),
     (Since70, "LMPOP 2 <L> <L> [LEFT|RIGHT] COUNT [1|3]"),
-    (All, "BLPOP <L> <L> 0.01"),
+    (All, "[BLPOP|BRPOP] <L> <L> 0.01"),
+    (Since70, "BLMPOP 0.01 2 <L> <L> [LEFT|RIGHT] COUNT 2"),
     (All, "BRPOPLPUSH <L> <L> 0.01"),
     (All, "BLMOVE <L> <L> LEFT RIGHT 0.01"),
     (All, "SORT <L> ALPHA [ASC|DESC|] STORE <L>"),
     (All, "SORT <E> BY nosort STORE <L>"),
     (All, "SORT <L> LIMIT [0|1] [3|-1] STORE <L>"),
     (All, "SORT <Z> BY nosort [DESC|] LIMIT 0 5 STORE <L>"),
+    (All, "SORT <L> BY s* GET # GET s* STORE <L>"),
+    (All, "SORT <E> ALPHA DESC GET h*->a GET # STORE <L>"),
     // Sets.
     (All, "SADD <E> {<m>}*"),
     (All, "SADD <E> {<n>}*"),
@@ -147,7 +154,8 @@ const TEMPLATES: &[(Who, &str)] = &[
     (All, "ZINCRBY <Z> <f> <m>"),
     (All, "ZREM <Z> <m> <m>"),
     (All, "[ZPOPMIN|ZPOPMAX] <Z> [|2|0]"),
-    (All, "BZPOPMIN <Z> <Z> 0.01"),
+    (All, "[BZPOPMIN|BZPOPMAX] <Z> <Z> 0.01"),
+    (Since70, "BZMPOP 0.01 2 <Z> <Z> [MIN|MAX] COUNT 3"),
     (Since70, "ZMPOP 1 <Z> [MIN|MAX] COUNT 2"),
     (All, "ZREMRANGEBYRANK <Z> <i> <i>"),
     (All, "ZREMRANGEBYSCORE <Z> [-inf|(1|0|-5] [+inf|5|(3|0]"),
@@ -166,6 +174,7 @@ const TEMPLATES: &[(Who, &str)] = &[
         All,
         "ZRANGESTORE <Z> <Z> -inf (5 BYSCORE LIMIT [0|1] [2|-1]",
     ),
+    (All, "ZRANGESTORE <Z> <Z> (5 -inf BYSCORE REV"),
     (All, "ZRANGESTORE <A> <A> [a + BYLEX"),
     // Places.
     (All, "GEOADD <G> 13.361389 38.115556 <m> <x> <y> <m>"),
@@ -173,6 +182,14 @@ const TEMPLATES: &[(Who, &str)] = &[
     (
         All,
         "GEORADIUS <G> <x> <y> [100|5000] km [STORE|STOREDIST] <Z>",
+    ),
+    (
+        All,
+        "GEORADIUSBYMEMBER <G> <m> [100|5000] km [STORE|STOREDIST] <Z>",
+    ),
+    (
+        All,
+        "GEOSEARCHSTORE <Z> <G> FROMMEMBER <m> BYRADIUS 5000 [km|mi] [DESC|COUNT 3 ANY|]",
     ),
     (
         All,
@@ -189,6 +206,11 @@ const TEMPLATES: &[(Who, &str)] = &[
     (All, "HINCRBY <H> <m> <n>"),
     (All, "HINCRBYFLOAT <H> <m> <f>"),
     (FieldTtl, "HEXPIRE <H> 1000 [NX|XX|GT|LT|] FIELDS 2 <m> <m>"),
+    (FieldTtl, "HPEXPIRE <H> 1000000 [NX|XX|GT|LT|] FIELDS 1 <m>"),
+    (
+        FieldTtl,
+        "HEXPIREAT <H> 4102444800 [NX|XX|GT|LT|] FIELDS 1 <m>",
+    ),
     (FieldTtl, "HPEXPIREAT <H> <F> FIELDS 1 <m>"),
     (FieldTtl, "HPERSIST <H> FIELDS 2 <m> <m>"),
     (
@@ -230,6 +252,20 @@ const TEMPLATES: &[(Who, &str)] = &[
         "XCLAIM <X> <g> <c> 0 <id> <id> [FORCE|JUSTID|RETRYCOUNT 3|IDLE 5|]",
     ),
     (All, "XAUTOCLAIM <X> <g> <c> 0 0 [COUNT 3|JUSTID|]"),
+    (All, "XADD <X> 5-* <m> <v>"),
+    (
+        Since70,
+        "XSETID <X> [9999999999999-5|7-7] ENTRIESADDED [500|0] MAXDELETEDID [3-0|0-0]",
+    ),
+    (Since70, "XGROUP SETID <X> <g> [$|0] ENTRIESREAD [0|2|-1]"),
+    (
+        Redis82,
+        "XADD <X> [KEEPREF|DELREF|ACKED] MAXLEN [=|~] [1|5|120] * <m> <v>",
+    ),
+    (
+        Redis82,
+        "XTRIM <X> [MAXLEN 3|MINID 10] [KEEPREF|DELREF|ACKED]",
+    ),
     (Redis82, "XDELEX <X> [KEEPREF|DELREF|ACKED] IDS 1 <id>"),
     (Redis82, "XACKDEL <X> <g> [KEEPREF|DELREF|ACKED] IDS 1 <id>"),
     // Keys.
@@ -238,6 +274,7 @@ const TEMPLATES: &[(Who, &str)] = &[
     (All, "EXPIRE <K> <t>"),
     (All, "PEXPIRE <K> <T>"),
     (All, "PEXPIREAT <K> <U>"),
+    (All, "EXPIREAT <K> [4102444800|1|0]"),
     (Since70, "EXPIRE <K> <t> [NX|XX|GT|LT]"),
     (All, "PERSIST <K>"),
     (All, "RENAME <K> <K>"),
@@ -248,15 +285,90 @@ const TEMPLATES: &[(Who, &str)] = &[
     (All, "SELECT 0"),
     (All, "SWAPDB 0 1"),
     (All, "!RESTORE <K> <K>"),
-    // Scripts: servers log what they do.
+    (All, "!RESTORE-ASKING <K> <K>"),
+    // Rarely: else there is never much to work on.
     (
         All,
-        "EVAL redis.call('set',KEYS[1],ARGV[1]);redis.call('append',KEYS[1],ARGV[1]) 1 <S> <v>",
+        "[FLUSHALL|FLUSHDB|FLUSHDB ASYNC|PERSIST <K>|PERSIST <K>|PERSIST <K>|PERSIST <K>|UNLINK <K>|\
+         UNLINK <K>|SELECT 0|SELECT 0|SELECT 0]",
+    ),
+    // Vector sets. An element that is there would be linked anew by chance.
+    (
+        Redis82,
+        "VREM <V=v> <w=e> ; VADD <V=v> VALUES 3 <vf> <vf> <vf> <w=e> [NOQUANT|Q8|BIN|]",
     ),
     (
-        All,
-        "EVAL redis.call('sadd',KEYS[1],'a',ARGV[1]);return{err='ERR\u{a0}x'} 1 <E> <v>",
+        Redis82,
+        "VREM <V=v> <w=e> ; VADD <V=v> VALUES 3 <vf> <vf> <vf> <w=e> SETATTR <json>",
     ),
+    (Redis82, "VREM <V> <w>"),
+    (Redis82, "VSETATTR <V> <w> <json>"),
+    (
+        Redis82,
+        "[DEL <V>|RENAME <V> <V>|COPY <V> <V> REPLACE|EXPIRE <V> 1000|!RESTORE <V> <V>]",
+    ),
+    // Function libraries.
+    (Since70, "FUNCTION LOAD <code>"),
+    (Since70, "FUNCTION LOAD REPLACE <code>"),
+    (Since70, "FUNCTION LOAD REPLACE <code>"),
+    (Since70, "FUNCTION DELETE <lib>"),
+    (
+        Since70,
+        "FUNCTION [FLUSH|FLUSH ASYNC|FLUSH SYNC|DELETE <lib>|DELETE <lib>|DELETE <lib>]",
+    ),
+    (Since70, "!FUNCTION [APPEND|REPLACE|FLUSH]"),
+    (Since70, "FCALL <fn> 1 <K> <v>"),
+    (Since70, "FCALL <fn> 2 <K> <K> <v> <n>"),
+    (Since70, "FCALL <fn> 0 <v>"),
+    // Scripts: new servers log what they do, old ones may log them as they are.
+    (All, "EVAL <lua> 2 <K> <K> <v> <n>"),
+    (All, "EVAL <lua> 2 <S> <L> <v> <n>"),
+    (All, "EVAL <lua> 2 <E> <L> <m> <n>"),
+    (All, "EVAL <lua> 2 <H> <L> <m> <n>"),
+    (All, "EVAL <lua> 2 <Z> <L> <m> <n>"),
+    (
+        All,
+        "SCRIPT LOAD <lua=l> ; EVALSHA <sha=l> 2 <K> <K> <v> <n>",
+    ),
+    (All, "EVALSHA <sha> 2 <S> <L> <v> <n>"),
+    (All, "EVALSHA <sha> 1 <K>"),
+    (Since70, "EVAL <flagged> 1 <S> <v>"),
+    (
+        All,
+        "SCRIPT [FLUSH|LOAD <lua>|LOAD <lua>|LOAD <lua>|LOAD <lua>]",
+    ),
+];
+
+/// What scripts do with two keys and two arguments.
+const SCRIPTS: &[&str] = &[
+    "redis.call('set',KEYS[1],ARGV[1]) redis.call('append',KEYS[1],ARGV[1])",
+    "redis.call('sadd',KEYS[1],'a',ARGV[1]) return {err='ERR x'}",
+    "redis.call('sadd',KEYS[1],ARGV[1]) error('half done')",
+    "redis.pcall('incrby',KEYS[1],ARGV[2]) return redis.pcall('lpush',KEYS[2],ARGV[1])",
+    "local n = redis.call('incr',KEYS[1]) if n > 3 then redis.call('del',KEYS[1]) end return n",
+    "for _,m in ipairs(redis.call('smembers',KEYS[1])) do redis.call('rpush',KEYS[2],m) end",
+    "for _,m in ipairs(redis.call('hkeys',KEYS[1])) do redis.call('lpush',KEYS[2],m) end",
+    "for i,m in ipairs(redis.call('zrange',KEYS[1],0,-1,'withscores')) do \
+     redis.call('rpush',KEYS[2],i..m) end",
+    "redis.call('hset',KEYS[1],ARGV[1],cjson.encode({a={ARGV[1],1.5,false}}))",
+    "redis.call('set',KEYS[1],cmsgpack.pack({1,-1,ARGV[1],{ARGV[2]},2^40}))",
+    "redis.call('set',KEYS[1],struct.pack('>I4s',#ARGV[1],ARGV[1]))",
+    "redis.call('set',KEYS[1],bit.tohex(bit.bxor(#ARGV[1],255)))",
+    "redis.call('set',KEYS[1],redis.sha1hex(ARGV[1]))",
+    "local v = redis.call('get',KEYS[1]) if v then redis.call('setrange',KEYS[1],#v,v:rep(2):upper()) \
+     else redis.call('set',KEYS[1],tostring(#ARGV)) end",
+    "for i=1,20 do redis.call('rpush',KEYS[2],i*1.5,2^i) end redis.call('ltrim',KEYS[2],-30,-1)",
+    "redis.call('select',2) redis.call('set',KEYS[1],ARGV[1])",
+    "redis.call('zadd',KEYS[1],1.5,ARGV[1],'-0',ARGV[2]) return redis.call('zincrby',KEYS[1],'2',ARGV[1])",
+    "redis.call('xadd',KEYS[1],'9-*','f',ARGV[1]) redis.call('pexpireat',KEYS[2],4102444800000)",
+    "redis.call('xadd',KEYS[1],'77-'..#ARGV[1],'f',ARGV[1]) redis.call('persist',KEYS[2])",
+    "return redis.call('get',KEYS[1])",
+    "return redis.call('rename',KEYS[1],KEYS[2])",
+    "redis.call('pfadd',KEYS[1],ARGV[1],ARGV[2]) redis.call('pfcount',KEYS[1])",
+    "local t = {} for w in ARGV[1]:gmatch('%a+') do t[#t+1] = w end \
+     if #t > 0 then redis.call('rpush',KEYS[2],unpack(t)) end",
+    "return redis.call('nosuch')",
+    "redis.call('lpush',KEYS[2]",
 ];
 
 const VALUES: &[&[u8]] = &[
@@ -335,8 +447,12 @@ const FIELDS: &[&str] = &[
 /// A command, filled in; or one that the driver has to do itself (see [`Command::Restore`]).
 pub(crate) enum Command {
     Plain(Vec<Vec<u8>>),
-    /// RESTORE a key with the payload of another.
-    Restore(Vec<u8>, Vec<u8>),
+    /// Some that belong together.
+    Several(Vec<Vec<Vec<u8>>>),
+    /// RESTORE, by this name, a key with the payload of another.
+    Restore(Vec<u8>, Vec<u8>, Vec<u8>),
+    /// FUNCTION RESTORE of what FUNCTION DUMP gives, with this policy, behind a change.
+    RestoreFunctions(Vec<u8>),
 }
 
 /// A random command that this server knows; `now` is its clock, Unix ms.
@@ -351,18 +467,86 @@ pub(crate) fn command(random: &mut Random, kind: ServerKind, now: i64) -> Comman
 
 fn fill(template: &str, random: &mut Random, now: i64) -> Command {
     let text = choose(template, random);
-    let mut args = Vec::new();
+    let mut named: Vec<(String, Vec<u8>)> = Vec::new();
+    let mut commands = vec![Vec::new()];
     for word in text.split(' ').filter(|word| !word.is_empty()) {
-        match word.strip_prefix('<').and_then(|w| w.strip_suffix('>')) {
-            Some(hole) => args.push(value(hole, random, now)),
-            None => args.push(word.replace('\u{a0}', " ").into_bytes()),
+        let hole = word.strip_prefix('<').and_then(|w| w.strip_suffix('>'));
+        let arg = match (word, hole) {
+            (";", _) => {
+                commands.push(Vec::new());
+                continue;
+            }
+            (_, None) => word.as_bytes().to_vec(),
+            (_, Some(hole)) => match hole.split_once('=') {
+                None => value(hole, random, now),
+                Some((hole, name)) => {
+                    let before = named.iter().find(|(n, _)| n == name);
+                    let arg = before.map_or_else(|| value(hole, random, now), |(_, v)| v.clone());
+                    named.push((name.to_owned(), arg.clone()));
+                    // The digest of the script that went before.
+                    if hole == "sha" { sha(&arg) } else { arg }
+                }
+            },
+        };
+        commands.last_mut().expect("one at least").push(arg);
+    }
+    if commands.len() > 1 {
+        return Command::Several(commands);
+    }
+    let args = commands.pop().expect("one");
+    match args.first().map(Vec::as_slice) {
+        Some(b"!FUNCTION") => {
+            let [_, policy] = <[Vec<u8>; 2]>::try_from(args).expect("two words");
+            Command::RestoreFunctions(policy)
         }
+        Some([b'!', name @ ..]) => {
+            let name = name.to_vec();
+            let [_, from, to] = <[Vec<u8>; 3]>::try_from(args).expect("three words");
+            Command::Restore(name, from, to)
+        }
+        _ => Command::Plain(args),
     }
-    if args.first().is_some_and(|name| name == b"!RESTORE") {
-        let [_, from, to] = <[Vec<u8>; 3]>::try_from(args).expect("three words");
-        return Command::Restore(from, to);
-    }
-    Command::Plain(args)
+}
+
+/// The digest of a script.
+fn sha(script: &[u8]) -> Vec<u8> {
+    let digest = Sha1::digest(script);
+    digest
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect::<String>()
+        .into_bytes()
+}
+
+/// The source of a library, whose functions are `NAMEa` and `NAMEb`.
+fn library(random: &mut Random) -> Vec<u8> {
+    let name = format!("lib{}", random.below(4));
+    let bodies = [
+        "redis.call('append', k[1], a[1])",
+        "redis.call('rpush', k[1], a[1], #a, 1.5) error({err = 'ERR half done'})",
+        "redis.call('sadd', k[1], a[1]) redis.call('sadd', k[1], 'x') return redis.call('scard', k[1])",
+        "redis.call('hset', k[1], 'f', a[1]) if k[2] then redis.call('copy', k[1], k[2]) end",
+        "redis.call('zadd', k[1], 3, a[1]) redis.call('set', 'from-a-function', cjson.encode(a))",
+        "return redis.pcall('incr', k[1])",
+        "local n = tonumber(a[2]) or 3 for i = 1, 3 do redis.call('zincrby', k[1], n, 'm' .. i) end",
+        "return #k",
+    ];
+    // 8.2.3 crashes at the FUNCTION FLUSH behind a call of a command with a nil among its arguments.
+    let body =
+        |random: &mut Random| format!("if not k[1] then return #a end {}", random.pick(&bodies));
+    let (one, other) = (body(random), body(random));
+    let flags = *random.pick(&["", ", flags = {'no-writes'}"]);
+    let text = match random.below(12) {
+        0 => format!(
+            "#!lua name={name}\nredis.register_function('{name}a', function(k, a) {one} end"
+        ),
+        1 => format!("#!lua name={name}\nlocal x = 1"),
+        _ => format!(
+            "#!lua name={name}\nredis.register_function('{name}a', function(k, a) {one} end)\n\
+             redis.register_function{{function_name = '{name}b', callback = function(k, a) {other} end{flags}}}"
+        ),
+    };
+    text.into_bytes()
 }
 
 /// Takes one of each `[a|b]`, and repeats each `{x}*`.
@@ -473,6 +657,32 @@ fn value(hole: &str, random: &mut Random, now: i64) -> Vec<u8> {
         },
         "c" => word(random, &["alice", "bob"]),
         "g" => word(random, &["g1", "g2"]),
+        "V" => format!("v{}", random.below(3)).into_bytes(),
+        "w" => format!("w{}", random.below(40)).into_bytes(),
+        "vf" => word(
+            random,
+            &["1", "-0.5", "0.25", "3.75", "0", "1e-3", "-17.125"],
+        ),
+        "json" => word(
+            random,
+            &["{\"year\":1950}", "{}", "", "plain", "{\"a\":[1,\"b\"]}"],
+        ),
+        "lib" => format!("lib{}", random.below(5)).into_bytes(),
+        "code" => library(random),
+        "fn" => {
+            let function = *random.pick(&["a", "b"]);
+            format!("lib{}{function}", random.below(4)).into_bytes()
+        }
+        "lua" => word(random, SCRIPTS),
+        "sha" => sha(random.pick(SCRIPTS).as_bytes()),
+        "flagged" => word(
+            random,
+            &[
+                "#!lua\nreturn redis.call('append',KEYS[1],ARGV[1])",
+                "#!lua flags=no-writes\nreturn redis.call('append',KEYS[1],ARGV[1])",
+                "#!lua flags=allow-oom\nreturn redis.call('setrange',KEYS[1],3,ARGV[1])",
+            ],
+        ),
         other => panic!("hole {other}"),
     }
 }

@@ -1,7 +1,6 @@
 //! What lies in a folder: names, sizes, and the manifest's bytes.
 
 use std::collections::BTreeSet;
-use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -173,12 +172,13 @@ pub fn path_in(folder: &Path, name: &[u8]) -> PathBuf {
     #[cfg(unix)]
     {
         use std::os::unix::ffi::OsStrExt;
-        folder.join(OsStr::from_bytes(name))
+        folder.join(std::ffi::OsStr::from_bytes(name))
     }
     #[cfg(not(unix))]
     {
-        let name = String::from_utf8_lossy(name);
-        folder.join(OsStr::new(&*name))
+        // What leads to other folders, drives and streams here is no name that a server gave.
+        let name = String::from_utf8_lossy(name).replace(['\\', '/', ':'], "\u{fffd}");
+        folder.join(name)
     }
 }
 

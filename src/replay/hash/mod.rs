@@ -104,7 +104,10 @@ fn hdel(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
             break;
         }
     }
-    cx.drop_empty(key);
+    // One that was empty before stays.
+    if gone > 0 {
+        cx.drop_empty(key);
+    }
     Ok(Reply::count(gone))
 }
 
@@ -155,6 +158,10 @@ fn hincrbyfloat(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let rules = cx.rules;
     if !by.is_finite() && rules.since((7, 0), (0, 0)) {
         return Err(Rejection::error("ERR value is NaN or Infinity"));
+    }
+    if !by.is_finite() {
+        // It is refused below, but the hash is made before.
+        cx.hash_or_new(key)?;
     }
     let old = cx.hash(key)?.and_then(|hash| live(hash, field, rules));
     let old = old.map_or(Element::Int(0), |(value, _)| value);

@@ -19,6 +19,7 @@ pub(super) const TABLE: &[Row] = &[
     Row::many("copy", place::copy),
     Row::read("dbsize", read::dbsize),
     Row::each("del", del),
+    Row::read("dump", read::dump),
     Row::read("exists", read::exists),
     Row::one("expire", expiry::expire),
     Row::one("expireat", expiry::expireat),
@@ -52,8 +53,41 @@ fn del(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     Ok(Reply::count(gone.count()))
 }
 
-/// The keys go to another server; in a log this is a `DEL` or `UNLINK`.
-fn migrate(_: &mut Context<'_>, _: Args<'_>) -> Outcome {
+/// Keys go to another server: one that finds this in a log does it anew. What servers log of it is a `DEL`
+/// or `UNLINK`.
+fn migrate(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let ([_, _, key, db, timeout], mut rest) = args.first()?;
+    let (mut copies, mut keys) = (false, std::slice::from_ref(&key));
+    while let Some(word) = rest.slice().first() {
+        let words = match word {
+            word if is(word, "copy") => {
+                copies = true;
+                1
+            }
+            word if is(word, "replace") => 1,
+            word if is(word, "auth") && rest.len() > 1 => 2,
+            word if is(word, "auth2") && rest.len() > 2 => 3,
+            word if is(word, "keys") && key.is_empty() => {
+                keys = rest.from(1).slice();
+                rest.len()
+            }
+            word if is(word, "keys") => {
+                return Err(Rejection::error(
+                    "ERR When using MIGRATE KEYS option, the key argument must be set to the empty string",
+                ));
+            }
+            _ => return Err(Rejection::syntax()),
+        };
+        rest = rest.from(words);
+    }
+    integer(timeout)?;
+    integer(db)?;
+    if !keys.iter().any(|key| cx.exists(key)) {
+        return Ok(Reply::Status("NOKEY"));
+    }
+    if copies && !cx.wants_reply {
+        return Ok(Reply::OK);
+    }
     Err(Rejection::unplayable("moves keys to another server"))
 }
 

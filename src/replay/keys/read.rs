@@ -1,7 +1,7 @@
 //! What only scripts ask.
 
-use crate::keyspace::Value;
 use crate::keyspace::module::Module;
+use crate::keyspace::{Value, save};
 use crate::record::RdbType;
 use crate::record::glob::Glob;
 use crate::replay::args::{Args, integer, is};
@@ -12,6 +12,18 @@ use crate::replay::reply::{Outcome, Rejection, Reply};
 pub(super) fn exists(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     let found = args.iter().filter(|key| cx.exists(key));
     Ok(Reply::count(found.count()))
+}
+
+/// Where a string is compressed, the bytes may differ from the server's; they hold the same.
+pub(super) fn dump(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    let [key] = args.exactly()?;
+    let Some(value) = cx.value(key) else {
+        return Ok(Reply::Nil);
+    };
+    let unplayable = |_| Rejection::unplayable("asks for a value in a form that cannot be made");
+    save::payload(cx.rules, value)
+        .map(Reply::Bulk)
+        .map_err(unplayable)
 }
 
 pub(super) fn type_of(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {

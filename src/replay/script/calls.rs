@@ -9,6 +9,7 @@ use super::number::write_g;
 use super::values::{Shape, from_reply};
 use crate::bytes::number::{IntText, ScoreText, integer_score, write_double};
 use crate::command::{self, CommandSpec, Flag, Resolved, Signature};
+use crate::replay::args::is;
 use crate::replay::context::Context;
 use crate::replay::reply::{Outcome, Reason, Rejection, Reply};
 use crate::replay::table;
@@ -135,6 +136,11 @@ fn number(value: f64, shortest: bool) -> Vec<u8> {
 }
 
 impl Session<'_, '_, '_> {
+    /// Whether the script itself is logged, not what it does.
+    fn is_verbatim(&self) -> bool {
+        !self.modern && !self.run.effects.get()
+    }
+
     fn call(
         &self,
         cx: &mut Context<'_>,
@@ -142,18 +148,26 @@ impl Session<'_, '_, '_> {
         shape: &mut Shape,
     ) -> Result<Reply, Refused> {
         let (spec, signature) = self.find(cx, args)?;
-        self.allow(cx, signature)?;
+        self.allow(cx, spec.name(), signature, args)?;
         *shape = shape_of(spec.name(), args);
         let reply = match outside(cx, spec, args) {
             Some(outcome) => outcome,
             None => crate::replay::call(cx, args),
         };
+        if let Err(why) = &reply
+            && matches!(why.reason(), Reason::Unplayable(_))
+            && signature.flags.has(Flag::Random)
+            && !signature.flags.has(Flag::Write)
+            && self.is_verbatim()
+            && self.run.written.get()
+        {
+            // Every write from here on is refused, whatever the answer is.
+            self.run.settled.set(true);
+        }
         let reply = reply.map_err(Refused::There)?;
         let sorted = signature.flags.has(Flag::SortForScript);
         Ok(match reply {
-            Reply::Array(items) if sorted && !self.modern && !self.run.effects.get() => {
-                Reply::Array(sort(items))
-            }
+            Reply::Array(items) if sorted && self.is_verbatim() => Reply::Array(sort(items)),
             other => other,
         })
     }
@@ -193,7 +207,13 @@ impl Session<'_, '_, '_> {
     }
 
     /// Whether the script may call this command now.
-    fn allow(&self, cx: &Context<'_>, signature: &Signature) -> Result<(), Refused> {
+    fn allow(
+        &self,
+        cx: &Context<'_>,
+        name: &str,
+        signature: &Signature,
+        args: &[&[u8]],
+    ) -> Result<(), Refused> {
         let refused = |why: &str| Err(Refused::Here(why.to_owned()));
         let has = |flag| signature.flags.has(flag);
         if has(Flag::NoScript) {
@@ -205,11 +225,20 @@ impl Session<'_, '_, '_> {
                 false => "This Redis command is not allowed from scripts",
             });
         }
-        if self.read_only && (has(Flag::Write) || has(Flag::MayReplicate)) {
+        // Servers since 7.0 do not tell this of the commands.
+        let replicates = matches!(name, "pfcount" | "publish" | "spublish");
+        if self.read_only && (has(Flag::Write) || has(Flag::MayReplicate) || replicates) {
             return refused("Write commands are not allowed from read-only scripts.");
         }
-        let verbatim = !self.modern && !self.run.effects.get();
-        if has(Flag::Write) && verbatim && self.run.random_read.get() {
+        let before_streams = args.iter().take_while(|arg| !is(arg, "streams"));
+        if matches!(name, "xread" | "xreadgroup")
+            && !cx.rules.since((7, 2), (0, 0))
+            && before_streams.skip(1).any(|arg| is(arg, "block"))
+        {
+            let text = format!("ERR {name} command is not allowed with BLOCK option from scripts");
+            return Err(Refused::There(Rejection::error(text)));
+        }
+        if has(Flag::Write) && self.is_verbatim() && self.run.random_read.get() {
             return refused(
                 "Write commands not allowed after non deterministic commands. Call \
                  redis.replicate_commands() at the start of your script in order to switch to \
@@ -270,8 +299,18 @@ fn shape_of(name: &str, args: &[&[u8]]) -> Shape {
         "hgetall" => Shape::Map,
         "smembers" | "sinter" | "sunion" | "sdiff" => Shape::Set,
         "spop" if args.len() > 2 => Shape::Set,
-        "zscore" | "zincrby" | "zmscore" | "geodist" => Shape::Double,
+        "zscore" | "zincrby" | "zmscore" | "geopos" => Shape::Double,
         "zadd" if has("incr") => Shape::Double,
+        "zpopmin" | "zpopmax" if args.len() == 2 => Shape::Popped,
+        "zpopmin" | "zpopmax" => Shape::Scores,
+        "zrange" | "zrevrange" | "zrangebyscore" | "zrevrangebyscore" | "zinter" | "zunion"
+        | "zdiff"
+            if has("withscores") =>
+        {
+            Shape::Scores
+        }
+        "hrandfield" if has("withvalues") => Shape::Pairs,
+        "xread" | "xreadgroup" => Shape::Streams,
         _ => Shape::Plain,
     }
 }

@@ -37,6 +37,8 @@ pub(super) struct Run {
     pub(super) random_read: Cell<bool>,
     /// A command was called that writes.
     pub(super) written: Cell<bool>,
+    /// The run ended where nothing that it could still do would change a key.
+    pub(super) settled: Cell<bool>,
     /// The script asked for answers in RESP3.
     pub(super) resp3: Cell<bool>,
 }
@@ -50,6 +52,7 @@ impl Run {
         self.effects.set(false);
         self.random_read.set(false);
         self.written.set(false);
+        self.settled.set(false);
         self.resp3.set(false);
     }
 

@@ -1,4 +1,4 @@
-//! Scripts that old logs hold as they were called.
+//! Scripts that old logs hold as they were called, and functions of libraries.
 //!
 //! A server that replicates scripts verbatim logs EVAL and EVALSHA; whoever loads the log has to
 //! run them. The world that a script sees is that of the server that is followed: [`vm`] makes it
@@ -13,6 +13,8 @@ mod calls;
 mod host;
 #[cfg(feature = "lua")]
 mod json;
+#[cfg(feature = "lua")]
+mod library;
 #[cfg(feature = "lua")]
 mod msgpack;
 #[cfg(feature = "lua")]
@@ -32,7 +34,7 @@ mod values;
 #[cfg(feature = "lua")]
 mod vm;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use sha1::{Digest as _, Sha1};
@@ -48,8 +50,13 @@ pub(super) const TABLE: &[Row] = &[
     Row::many("eval_ro", eval_ro),
     Row::many("evalsha", evalsha),
     Row::many("evalsha_ro", evalsha_ro),
+    Row::many("fcall", fcall),
+    Row::many("fcall_ro", fcall_ro),
     Row::many("script", script),
 ];
+
+/// Sources of function libraries by name.
+type Libraries = BTreeMap<Vec<u8>, Vec<u8>>;
 
 /// The digest of a script, in lower case letters.
 type Digest = [u8; 40];
@@ -62,6 +69,8 @@ pub struct Scripts {
     random: Random,
     #[cfg(feature = "lua")]
     vm: Option<Box<vm::Vm>>,
+    #[cfg(feature = "lua")]
+    functions: Option<Box<library::Functions>>,
 }
 
 impl fmt::Debug for Scripts {
@@ -122,6 +131,89 @@ fn evalsha(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
 
 fn evalsha_ro(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     by_digest(cx, args, true)
+}
+
+fn fcall(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    by_name(cx, args, false)
+}
+
+fn fcall_ro(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
+    by_name(cx, args, true)
+}
+
+#[cfg(feature = "lua")]
+fn by_name(cx: &mut Context<'_>, args: Args<'_>, read_only: bool) -> Outcome {
+    let ([name, count], rest) = args.first()?;
+    if rest.is_empty() && integer(count).is_err() {
+        return Err(Rejection::error("ERR Bad number of keys provided"));
+    }
+    let [keys, args] = keys_and_args(args)?;
+    let call = library::Fcall {
+        name,
+        keys,
+        args,
+        read_only,
+    };
+    with_functions(cx, |cx, functions, sources| {
+        functions.call(cx, sources, &call)
+    })
+}
+
+#[cfg(not(feature = "lua"))]
+fn by_name(_: &mut Context<'_>, _: Args<'_>, _: bool) -> Outcome {
+    Err(without_lua())
+}
+
+/// Loads function libraries beside those that are kept.
+///
+/// # Errors
+/// What a server refuses one of them with.
+#[cfg(feature = "lua")]
+pub(super) fn load_libraries(
+    cx: &mut Context<'_>,
+    kept: &Libraries,
+    new: &Libraries,
+) -> Result<(), Rejection> {
+    let loaded = with_functions(cx, |cx, functions, _| {
+        functions.add(cx, kept, new)?;
+        Ok(Reply::OK)
+    });
+    loaded.map(drop)
+}
+
+/// Without Lua it is not known which functions a library has: it is taken as it is.
+#[cfg(not(feature = "lua"))]
+pub(super) fn load_libraries(
+    _: &mut Context<'_>,
+    _: &Libraries,
+    _: &Libraries,
+) -> Result<(), Rejection> {
+    Ok(())
+}
+
+/// Does something with the libraries that run and the rest of a context apart.
+#[cfg(feature = "lua")]
+fn with_functions(
+    cx: &mut Context<'_>,
+    act: impl FnOnce(&mut Context<'_>, &mut library::Functions, &Libraries) -> Outcome,
+) -> Outcome {
+    with_scripts(cx, |cx, scripts| {
+        let mut functions = match scripts.functions.take() {
+            Some(functions) => functions,
+            None => Box::new(library::Functions::new(cx, scripts.random)?),
+        };
+        functions.vm().set_random(scripts.random);
+        // While a function runs nothing can change the libraries: it may not call FUNCTION.
+        let sources = cx.functions.take();
+        let none = Libraries::new();
+        let outcome = act(cx, &mut functions, sources.as_deref().unwrap_or(&none));
+        cx.functions = sources;
+        scripts.random = functions.vm().random();
+        if !functions.vm().is_broken() {
+            scripts.functions = Some(functions);
+        }
+        outcome
+    })
 }
 
 fn by_body(cx: &mut Context<'_>, args: Args<'_>, read_only: bool) -> Outcome {
@@ -226,6 +318,8 @@ fn flush(cx: &mut Context<'_>) -> Outcome {
     with_scripts(cx, |_, scripts| {
         *scripts = Scripts {
             random: scripts.random,
+            #[cfg(feature = "lua")]
+            functions: scripts.functions.take(),
             ..Scripts::default()
         };
         Ok(Reply::OK)
@@ -297,6 +391,7 @@ impl Scripts {
         }
         let read_only = call.read_only || script.no_writes;
         let vm = vm::Vm::of(&mut self.vm, cx.rules, self.random)?;
+        vm.set_random(self.random);
         let outcome = vm.run(cx, script, call, read_only);
         self.random = vm.random();
         if vm.is_broken() {

@@ -211,6 +211,14 @@ else
 end
 G.__redis__err__handler = function(err) return err end
 if valkey then G.__server__err__handler = G.__redis__err__handler end
+if about.functions then
+  redis.replicate_commands, redis.breakpoint, redis.debug = nil, nil, nil
+  G.__redis__err__handler, G.__server__err__handler = nil, nil
+end
+
+-- What is there of the world while a library is loaded; nil at any other time.
+local loading
+local registered
 
 local globals = G
 if modern then
@@ -228,7 +236,8 @@ if modern then
   if valkey then G.server = G.redis end
   globals = setmetatable({}, {
     __index = function(_, name)
-      local value = rawget(G, name)
+      local value
+      if loading then value = loading[name] else value = rawget(G, name) end
       if value == nil then
         if type(name) ~= 'string' and type(name) ~= 'number' then
           error('Second argument to luaProtectedTableError must be a string or number', 2)
@@ -288,6 +297,76 @@ else
   })
 end
 
+local function refuse(why) error({ err = 'ERR ' .. why }, 0) end
+
+local function is_text(value) return type(value) == 'string' or type(value) == 'number' end
+
+-- Whether the flags of a function say that it does not write.
+local function reads_only(flags)
+  local known = { ['no-writes'] = true, ['allow-oom'] = true, ['allow-stale'] = true,
+    ['no-cluster'] = true, ['allow-cross-slot-keys'] = true }
+  local reads, at = false, 1
+  while flags[at] ~= nil do
+    if not known[flags[at]] then refuse('unknown flag given') end
+    reads = reads or flags[at] == 'no-writes'
+    at = at + 1
+  end
+  return reads
+end
+
+local function register_function(...)
+  local one, other = ...
+  local count = select('#', ...)
+  if loading == nil then
+    refuse('redis.register_function can only be called on FUNCTION LOAD command')
+  end
+  if count < 1 or count > 2 then refuse('wrong number of arguments to redis.register_function') end
+  local name, callback, reads = one, other, false
+  if count == 1 then
+    if type(one) ~= 'table' then
+      refuse('calling redis.register_function with a single argument is only applicable to Lua table')
+    end
+    name, callback = nil, nil
+    for key, value in next, one do
+      if key == 'function_name' and is_text(value) then name = value
+      elseif key == 'description' and is_text(value) then
+      elseif key == 'callback' and type(value) == 'function' then callback = value
+      elseif key == 'flags' and type(value) == 'table' then reads = reads_only(value)
+      else refuse('unknown argument given to redis.register_function') end
+    end
+    -- Servers crash over this.
+    if name == nil or callback == nil then error({ crash = true }, 0) end
+  end
+  if not is_text(name) then
+    refuse('first argument to redis.register_function must be a string')
+  end
+  if type(callback) ~= 'function' then
+    refuse('second argument to redis.register_function must be a function')
+  end
+  name = tostring(name)
+  if not host.is_name(name) then
+    refuse('Function names can only contain letters, numbers, or underscores(_) and must be at least ' ..
+      'one character long')
+  end
+  for n = 1, #registered, 3 do
+    if registered[n] == name then refuse('Function already exists in the library') end
+  end
+  local n = #registered
+  registered[n + 1], registered[n + 2], registered[n + 3] = name, callback, reads
+end
+
+local early = { register_function = register_function, log = redis.log }
+for name, value in pairs(about.constants) do
+  if sub(name, 1, 5) ~= 'REPL_' then early[name] = value end
+end
+setmetatable(early, { __index = function(_, name)
+  error("Script attempted to access nonexistent global variable '" .. tostring(name) .. "'", 2)
+end })
+local front = setmetatable({}, {
+  __index = early,
+  __newindex = function() error('Attempt to modify a readonly table', 2) end,
+})
+
 return {
   globals = globals,
   -- Runs a script: whether it ended well, and what it gave or raised.
@@ -296,6 +375,22 @@ return {
     rawset(G, 'KEYS', keys)
     rawset(G, 'ARGV', args)
     local ok, value = pcall(f)
+    perform = nil
+    return caught_as_it_is(ok, value)
+  end,
+  -- Loads a library: whether it ended well, what it raised, and its functions: name, function and whether
+  -- it only reads, in turn.
+  library = function(f)
+    loading, registered = { redis = front, server = valkey and front or nil }, {}
+    local ok, value = pcall(f)
+    loading = nil
+    ok, value = caught_as_it_is(ok, value)
+    return ok, value, registered
+  end,
+  -- Runs a function of a library.
+  call = function(f, call, keys, args)
+    perform = call
+    local ok, value = pcall(f, keys, args)
     perform = nil
     return caught_as_it_is(ok, value)
   end,

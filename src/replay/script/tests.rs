@@ -259,3 +259,72 @@ fn answers_in_resp3_say_what_is_missing_as_nil() {
     let script = format!("redis.setresp(3) {script}");
     assert_eq!(world.text(&script), "nil");
 }
+
+impl World {
+    fn with_library(code: &str) -> World {
+        let mut world = World::new("redis-8.2");
+        let source = format!("#!lua name=lib\n{code}").into_bytes();
+        world.keyspace.functions.insert(b"lib".to_vec(), source);
+        world
+    }
+
+    fn fcall(&mut self, name: &str) -> Outcome {
+        self.call(&[b"FCALL", name.as_bytes(), b"1", b"k", b"x"])
+    }
+}
+
+#[test]
+fn a_library_of_a_snapshot_is_loaded_when_it_is_called() {
+    let code = "local n = 0 redis.register_function('f', function(k, a) n = n + 1 \
+                return redis.call('append', k[1], a[1] .. n) end)";
+    let mut world = World::with_library(code);
+    assert_eq!(world.fcall("f"), Ok(Reply::Int(2)));
+    assert_eq!(world.fcall("F"), Ok(Reply::Int(4)));
+    assert_eq!(world.text("return redis.call('get', 'k')"), "x1x2");
+    world.call(&[b"FUNCTION", b"DELETE", b"lib"]).unwrap();
+    let error = world.fcall("f").unwrap_err();
+    assert_eq!(error.to_string(), "ERR Function not found");
+}
+
+#[test]
+fn a_library_that_never_ends_is_given_up_and_others_go_on() {
+    let mut world = World::with_library(
+        "redis.register_function('f', function() while true do end end) \
+         redis.register_function('g', function() return 1 end)",
+    );
+    for _ in 0..2 {
+        let why = world.fcall("f").unwrap_err();
+        assert!(matches!(why.reason(), Reason::Unplayable(_)), "{why}");
+        assert_eq!(world.fcall("g"), Ok(Reply::Int(1)));
+    }
+    let endless = b"#!lua name=other\nwhile true do end";
+    let why = world.call(&[b"FUNCTION", b"LOAD", endless]).unwrap_err();
+    assert!(matches!(why.reason(), Reason::Unplayable(_)), "{why}");
+    assert!(!world.keyspace.functions.contains_key(&b"other"[..]));
+    assert_eq!(world.fcall("g"), Ok(Reply::Int(1)));
+}
+
+#[test]
+fn a_library_without_name_or_body_of_a_function_crashes_a_server() {
+    let mut world = World::new("valkey-8.1");
+    let source = b"#!lua name=lib\nredis.register_function{function_name='f'}";
+    let why = world.call(&[b"FUNCTION", b"LOAD", source]).unwrap_err();
+    assert!(matches!(why.reason(), Reason::Crash(_)), "{why}");
+}
+
+#[test]
+fn what_chance_answers_does_not_matter_where_no_write_can_follow() {
+    let mut old = World::new("redis-6.2");
+    old.eval("redis.call('sadd', 'e', 'a', 'b')").unwrap();
+    let script = "redis.call('append', 'k', 'v') \
+                  for _ = 1, 9 do pcall(redis.call, 'srandmember', 'e') end \
+                  redis.pcall('append', 'k', 'w') return 1";
+    old.eval(script).unwrap();
+    assert_eq!(old.text("return redis.call('get', 'k')"), "v");
+    let why = old.unplayable("local m = redis.call('srandmember', 'e') return m");
+    assert!(why.contains("chance"), "{why}");
+    let effects = "redis.replicate_commands() redis.call('append', 'k', 'w') \
+                   redis.call('append', 'k', redis.call('srandmember', 'e'))";
+    old.unplayable(effects);
+    assert_eq!(old.text("return redis.call('get', 'k')"), "vw");
+}

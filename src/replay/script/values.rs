@@ -21,6 +21,14 @@ pub(super) enum Shape {
     Set,
     /// A double.
     Double,
+    /// Members and their scores in turn, each two of which are an array.
+    Scores,
+    /// Names and values in turn, each two of which are an array.
+    Pairs,
+    /// A member and its score.
+    Popped,
+    /// Streams with their entries.
+    Streams,
 }
 
 /// A table of strings.
@@ -71,6 +79,44 @@ pub(super) fn from_reply(lua: &Lua, reply: Reply, resp3: Option<Shape>) -> mlua:
                 inner.raw_set(key, value)?;
             }
             table.raw_set(if shape == Shape::Map { "map" } else { "set" }, inner)?;
+            Ok(Value::Table(table))
+        }
+        (Reply::Array(items), Some(shape @ (Shape::Scores | Shape::Pairs | Shape::Popped))) => {
+            let table = lua.create_table()?;
+            let mut at = 0;
+            let mut items = items.into_iter();
+            while let (Some(member), Some(score)) = (items.next(), items.next()) {
+                let member = from_reply(lua, member, Some(Shape::Plain))?;
+                let what = match shape {
+                    Shape::Pairs => Shape::Plain,
+                    _ => Shape::Double,
+                };
+                let score = from_reply(lua, score, Some(what))?;
+                if shape == Shape::Popped {
+                    table.raw_set(at + 1, member)?;
+                    table.raw_set(at + 2, score)?;
+                    at += 2;
+                } else {
+                    let pair = lua.create_table()?;
+                    pair.raw_set(1, member)?;
+                    pair.raw_set(2, score)?;
+                    at += 1;
+                    table.raw_set(at, pair)?;
+                }
+            }
+            Ok(Value::Table(table))
+        }
+        (Reply::Array(items), Some(Shape::Streams)) => {
+            let (table, inner) = (lua.create_table()?, lua.create_table()?);
+            for item in items {
+                let Reply::Array(pair) = item else { continue };
+                let mut pair = pair.into_iter();
+                if let (Some(name), Some(entries)) = (pair.next(), pair.next()) {
+                    let name = from_reply(lua, name, Some(Shape::Plain))?;
+                    inner.raw_set(name, from_reply(lua, entries, Some(Shape::Plain))?)?;
+                }
+            }
+            table.raw_set("map", inner)?;
             Ok(Value::Table(table))
         }
         (Reply::Array(items), shape) => {

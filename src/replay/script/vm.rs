@@ -11,7 +11,7 @@ use mlua::{
 };
 
 use super::calls::{Session, perform};
-use super::host::{MEMORY, Run, SEED, function, machine, one, out_of_memory};
+use super::host::{MEMORY, Run, SEED, bytes_of, function, machine, one, out_of_memory};
 use super::{Call, Digest, Random, Script, bits, json, msgpack, redis, strings, structs, values};
 use crate::keyspace::Rules;
 use crate::replay::context::Context;
@@ -28,6 +28,17 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// Compiled scripts that are kept; others are compiled again.
 const COMPILED: usize = 1000;
 
+/// One call of a script or a function.
+struct Given<'a> {
+    /// What errors call it.
+    name: &'a str,
+    /// The function of the prelude that makes the call.
+    enter: &'a Function,
+    keys: &'a [&'a [u8]],
+    args: &'a [&'a [u8]],
+    read_only: bool,
+}
+
 /// A state of Lua with the world of one server.
 pub(super) struct Vm {
     lua: Lua,
@@ -37,10 +48,19 @@ pub(super) struct Vm {
     modern: bool,
 }
 
+/// What a machine is for: servers have one for scripts and one for function libraries.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Runs {
+    Scripts,
+    Functions,
+}
+
 /// What the prelude gives the host.
 struct World {
     globals: Table,
     run: Function,
+    call: Function,
+    library: Function,
     named: Function,
     forget: Function,
 }
@@ -53,14 +73,18 @@ impl Vm {
         random: Random,
     ) -> Result<&'v mut Vm, Rejection> {
         if slot.is_none() {
-            let vm = Vm::new(rules, random).map_err(|error| machine(&error))?;
-            *slot = Some(Box::new(vm));
+            *slot = Some(Box::new(Vm::new(rules, random, Runs::Scripts)?));
         }
         slot.as_deref_mut()
             .ok_or_else(|| Rejection::unplayable("there is no machine for scripts"))
     }
 
-    fn new(rules: &Rules, random: Random) -> mlua::Result<Vm> {
+    /// A new one.
+    pub(super) fn new(rules: &Rules, random: Random, runs: Runs) -> Result<Vm, Rejection> {
+        Self::build(rules, random, runs).map_err(|error| machine(&error))
+    }
+
+    fn build(rules: &Rules, random: Random, runs: Runs) -> mlua::Result<Vm> {
         let libraries = StdLib::TABLE | StdLib::STRING | StdLib::MATH;
         // No panic comes out of a function of the host that is not a fault of this program.
         let lua = Lua::new_with(libraries, LuaOptions::new().catch_rust_panics(false))?;
@@ -72,6 +96,7 @@ impl Vm {
         let about = lua.create_table()?;
         about.raw_set("modern", modern)?;
         about.raw_set("valkey", rules.is_valkey())?;
+        about.raw_set("functions", runs == Runs::Functions)?;
         about.raw_set("clock", rules.since((7, 2), (0, 0)))?;
         about.raw_set("constants", redis::constants(&lua, rules)?)?;
         let prelude = lua.load(include_str!("prelude.lua")).set_name("=prelude");
@@ -81,6 +106,8 @@ impl Vm {
         let vm = Vm {
             world: World {
                 run: world.raw_get("run")?,
+                call: world.raw_get("call")?,
+                library: world.raw_get("library")?,
                 named: world.raw_get("named")?,
                 forget: world.raw_get("forget")?,
                 globals,
@@ -107,6 +134,11 @@ impl Vm {
     /// Where the random numbers are.
     pub(super) fn random(&self) -> Random {
         Random(self.run.random.get())
+    }
+
+    /// Random numbers go on from here.
+    pub(super) fn set_random(&self, random: Random) {
+        self.run.random.set(random.0);
     }
 
     /// Whether a limit ended the last run.
@@ -185,24 +217,106 @@ impl Vm {
         read_only: bool,
     ) -> Outcome {
         let function = self.compile(call.digest, script)?;
+        let given = Given {
+            name: &String::from_utf8_lossy(&call.digest),
+            enter: &self.world.run,
+            keys: call.keys,
+            args: call.args,
+            read_only,
+        };
+        self.perform(cx, &function, &given)
+    }
+
+    /// Runs a function of a library.
+    pub(super) fn call(
+        &self,
+        cx: &mut Context<'_>,
+        function: &Function,
+        name: &str,
+        [keys, args]: [&[&[u8]]; 2],
+        read_only: bool,
+    ) -> Outcome {
+        let given = Given {
+            name,
+            enter: &self.world.call,
+            keys,
+            args,
+            read_only,
+        };
+        self.perform(cx, function, &given)
+    }
+
+    /// Loads a library: its functions, each with its name and whether it only reads.
+    ///
+    /// # Errors
+    /// What a server refuses it with.
+    pub(super) fn library(&self, code: &[u8]) -> Result<Vec<(Vec<u8>, Function, bool)>, Rejection> {
+        self.run.begin(Instant::now() + PATIENCE);
+        let chunk = self.lua.load(code).set_name("@user_function");
+        let chunk = chunk.set_mode(ChunkMode::Text);
+        let chunk = chunk.set_environment(self.world.globals.clone());
+        let function = chunk.into_function().map_err(|error| match error {
+            Error::SyntaxError { message, .. } => {
+                Rejection::error(format!("ERR Error compiling function: {message}"))
+            }
+            other => machine(&other),
+        })?;
+        let ended = self.world.library.call::<(bool, Value, Table)>(function);
+        if let Some(why) = self.run.ended.borrow().clone() {
+            return Err(why);
+        }
+        let (ok, raised, found) = ended.map_err(|error| self.spoilt(&error))?;
+        if !ok {
+            let crash = match &raised {
+                Value::Table(table) => table.raw_get::<bool>("crash").unwrap_or(false),
+                _ => false,
+            };
+            return Err(match crash {
+                true => Rejection::crash("a library registers a function without name or body"),
+                false => {
+                    let text = values::raised(&raised, true);
+                    Rejection::error(format!("ERR Error registering functions: {text}"))
+                }
+            });
+        }
+        let found = found.sequence_values::<Value>();
+        let found: mlua::Result<Vec<Value>> = found.collect();
+        let found = found.map_err(|error| self.spoilt(&error))?;
+        let (triples, _) = found.as_chunks::<3>();
+        let named = triples.iter().filter_map(|triple| match triple {
+            [name, Value::Function(function), reads] => {
+                let reads = *reads == Value::Boolean(true);
+                Some((bytes_of(name)?.to_vec(), function.clone(), reads))
+            }
+            _ => None,
+        });
+        Ok(named.collect())
+    }
+
+    /// The machine itself failed, and is not to be used again.
+    fn spoilt(&self, error: &Error) -> Rejection {
+        let why = machine(error);
+        self.run.end(why.clone());
+        why
+    }
+
+    fn perform(&self, cx: &mut Context<'_>, function: &Function, given: &Given<'_>) -> Outcome {
         self.run.begin(Instant::now() + PATIENCE);
         if !self.modern {
             self.run.random.set(SEED);
         }
         let before = (cx.db, cx.wants_reply);
         cx.wants_reply = true;
-        let ended = self.enter(cx, &function, call, read_only);
+        let ended = self.enter(cx, function, given);
         (cx.db, cx.wants_reply) = before;
-        let gave = match (self.run.ended.borrow().clone(), ended) {
-            (Some(why), _) => return Err(why),
-            (None, Err(error)) => {
-                let why = machine(&error);
-                self.run.end(why.clone());
-                return Err(why);
-            }
-            (None, Ok(gave)) => gave,
-        };
-        self.answer(cx, call, gave)
+        if let Some(why) = self.run.ended.borrow().clone() {
+            return match self.run.settled.get() {
+                true => Ok(Reply::Nil),
+                false => Err(why),
+            };
+        }
+        let gave = ended.map_err(|error| self.spoilt(&error))?;
+        self.answer(cx, given.name, gave)
     }
 
     /// Whether it ended well, and what it gave or raised.
@@ -210,35 +324,33 @@ impl Vm {
         &self,
         cx: &mut Context<'_>,
         function: &Function,
-        call: &Call<'_>,
-        read_only: bool,
+        given: &Given<'_>,
     ) -> mlua::Result<(bool, Value)> {
-        let keys = values::array(&self.lua, call.keys)?;
-        let args = values::array(&self.lua, call.args)?;
+        let keys = values::array(&self.lua, given.keys)?;
+        let args = values::array(&self.lua, given.args)?;
         let session = Session {
             run: &self.run,
             modern: self.modern,
-            read_only,
+            read_only: given.read_only,
             cx: RefCell::new(cx),
         };
         self.lua.scope(|scope| {
             let call =
                 scope.create_function(|lua, args: MultiValue| perform(lua, &session, args))?;
-            self.world.run.call((function, call, keys, args))
+            given.enter.call((function, call, keys, args))
         })
     }
 
     /// What the server answers.
-    fn answer(&self, cx: &Context<'_>, call: &Call<'_>, (ok, value): (bool, Value)) -> Outcome {
-        let digest = String::from_utf8_lossy(&call.digest).into_owned();
+    fn answer(&self, cx: &Context<'_>, name: &str, (ok, value): (bool, Value)) -> Outcome {
         if !ok {
             if self.modern && !cx.rules.since((7, 2), (0, 0)) && values::is_wordless(&value) {
                 return Err(Rejection::crash("a script raises a table without `err`"));
             }
             let text = values::raised(&value, self.modern);
             return Err(Rejection::error(match self.modern {
-                true => format!("{text} script: {digest}"),
-                false => format!("ERR Error running script (call to f_{digest}): {text}"),
+                true => format!("{text} script: {name}"),
+                false => format!("ERR Error running script (call to f_{name}): {text}"),
             }));
         }
         if let Some(text) = values::error_in(&value) {
@@ -285,10 +397,19 @@ fn host(lua: &Lua, run: &Rc<Run>, rules: &Rules) -> mlua::Result<Table> {
         })?,
     )?;
     host.raw_set(
+        "is_name",
+        lua.create_function(|_, name: mlua::LuaString| Ok(is_name(&name.as_bytes())))?,
+    )?;
+    host.raw_set(
         "what",
         lua.create_function(|lua, ()| Ok(lua.inspect_stack(2, |debug| debug.source().what)))?,
     )?;
     Ok(host)
+}
+
+/// Whether a function may be called this.
+fn is_name(name: &[u8]) -> bool {
+    !name.is_empty() && name.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_')
 }
 
 /// Whether an error must end the run.

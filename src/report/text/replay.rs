@@ -67,6 +67,14 @@ pub fn digests_at(report: &ReplayReport) -> String {
 fn verdict(report: &ReplayReport, paint: Paint) -> String {
     let check = &report.check;
     let why = match &check.fate {
+        Fate::Loads if report.complete && report.unplayable > 0 => format!(
+            "the server may have something else once it has loaded it: {} could not be played here",
+            counted(report.unplayable, "command")
+        ),
+        Fate::Loads if report.complete && report.relative > 0 => {
+            "this is what the server has once it has loaded it, but for the times of keys that are told above"
+                .to_owned()
+        }
         Fate::Loads if report.complete => {
             "this is what the server has once it has loaded it".to_owned()
         }

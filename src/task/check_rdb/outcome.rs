@@ -9,7 +9,7 @@ use crate::record::Checksum;
 use crate::record::types::RdbVersion;
 use crate::report::check::{DbTally, Uses};
 use crate::report::finding::Findings;
-use crate::task::duplicates::KeyPrint;
+use crate::task::duplicates::{KeyPrint, KeySums};
 
 /// AUX fields that a report lists.
 pub(super) const AUX_LISTED: usize = 64;
@@ -29,6 +29,7 @@ pub(super) struct Outcome {
     pub(super) checksum: Option<Checksum>,
     pub(super) findings: Findings,
     pub(super) prints: Vec<KeyPrint>,
+    pub(super) sums: KeySums,
     /// Why there is nothing behind it.
     pub(super) failed: Option<Error>,
 }
@@ -63,6 +64,7 @@ impl Outcome {
         self.uses.highest_db = self.uses.highest_db.max(next.uses.highest_db);
         self.uses.dragonfly |= next.uses.dragonfly;
         self.checksum = self.checksum.or(next.checksum);
+        self.sums.append(next.sums);
         self.findings.append(next.findings);
         self.failed = self.failed.take().or(next.failed);
     }
@@ -73,6 +75,7 @@ impl Outcome {
             add_tally(self.dbs.entry(db).or_default(), tally);
         }
         self.findings.settle(INHERITED, db);
+        self.sums.settle(db);
     }
 }
 

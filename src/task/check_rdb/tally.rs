@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use crate::bytes::Element;
 use crate::rdb::batch::{Look, Sheet};
+use crate::rdb::segments::INHERITED;
 use crate::rdb::string::LZF;
 use crate::record::{Entry, RdbType, Stored};
 use crate::report::check::DbTally;
+use crate::task::duplicates::{Fingerprinter, KeySums};
 
 /// Forms of a type that are counted apart: raw, integer and compressed strings.
 const FORMS: usize = 3;
@@ -20,20 +23,38 @@ pub(super) struct Tally {
     expires: u64,
     types: [(u64, u64); TYPES],
     before: BTreeMap<u32, DbTally>,
-    every_key: bool,
+    keys_wanted: Keys,
+    sums: KeySums,
+}
+
+/// What is wanted of every key, for finding those that stand twice.
+#[derive(Clone, Debug)]
+pub(super) enum Keys {
+    /// Nothing.
+    Nothing,
+    /// Its sum, which is told as it is passed: the input can be read again.
+    Sums(Fingerprinter),
+    /// That a worker looks at it.
+    Marks,
 }
 
 impl Tally {
-    /// Nothing counted; `every_key` marks all keys, not only those that can be wrong inside.
-    pub(super) fn new(every_key: bool) -> Self {
+    /// Nothing counted.
+    pub(super) fn new(keys_wanted: Keys) -> Self {
         Tally {
             db: 0,
             keys: 0,
             expires: 0,
             types: [(0, 0); TYPES],
             before: BTreeMap::new(),
-            every_key,
+            keys_wanted,
+            sums: KeySums::default(),
         }
+    }
+
+    /// The sums of the keys, where they are wanted.
+    pub(super) fn sums(&mut self) -> KeySums {
+        std::mem::take(&mut self.sums)
     }
 
     /// The counts of every database.
@@ -70,9 +91,12 @@ impl Tally {
     #[cold]
     fn turn_to(&mut self, db: u32) {
         let before = self.dbs();
-        *self = Tally::new(self.every_key);
-        self.before = before;
-        self.db = db;
+        *self = Tally {
+            before,
+            db,
+            sums: self.sums(),
+            ..Tally::new(self.keys_wanted.clone())
+        };
     }
 }
 
@@ -100,7 +124,19 @@ impl Sheet for Tally {
             *keys += 1;
             *bytes += entry.end() - entry.at;
         }
-        if self.every_key || matches!(entry.key, Stored::Lzf { .. }) {
+        if let Keys::Sums(prints) = &self.keys_wanted {
+            let db = (entry.db != INHERITED).then_some(entry.db);
+            match &entry.key {
+                Stored::Plain(Element::Bytes(key)) => self.sums.add(prints.of_name(key), db),
+                key => {
+                    // One that does not decompress is the worker's to find.
+                    if let Ok(key) = key.to_bytes() {
+                        self.sums.add(prints.of_name(&key), db);
+                    }
+                }
+            }
+        }
+        if matches!(self.keys_wanted, Keys::Marks) || matches!(entry.key, Stored::Lzf { .. }) {
             Look::Record
         } else if string && first != LZF {
             // Nothing can be wrong with it.

@@ -38,11 +38,12 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    pub(super) fn new(duplicates: bool) -> Self {
+    /// One that takes the fingerprints of keys, or not.
+    pub(super) fn new(prints: bool) -> Self {
         Worker {
             scratch: Scratch::default(),
             checker: DeepCheck::default(),
-            prints: duplicates.then(shared_fingerprinters),
+            prints: prints.then(shared_fingerprinters),
             sparse: false,
         }
     }
@@ -64,9 +65,9 @@ impl Worker {
             };
             let crc = crc64::checksum(near);
             match batches.next_batch() {
-                Ok(Some(batch)) => {
+                Ok(Some(mut batch)) => {
                     self.sparse = batch.sheet.keys() * LARGE_RECORD < batch.block.len() as u64;
-                    all.append(self.check(&batch, Some((near.len(), crc))));
+                    all.append(self.check(&mut batch, Some((near.len(), crc))));
                 }
                 Ok(None) => break,
                 Err(error) => all.append(Outcome::failed(error)),
@@ -79,7 +80,9 @@ impl Worker {
     }
 
     /// Checks the records of one batch, of whose first bytes the checksum may be known.
-    pub(super) fn check(&mut self, batch: &Batch<'_>, near: Option<(usize, u64)>) -> Outcome {
+    pub(super) fn check(&mut self, batch: &mut Batch<'_>, near: Option<(usize, u64)>) -> Outcome {
+        let sums = batch.sheet.sums();
+        let batch = &*batch;
         let bytes: &[u8] = &batch.block;
         let summed = bytes.get(..batch.summed).unwrap_or_default();
         let outcome = Outcome {
@@ -92,6 +95,7 @@ impl Worker {
                 None => batch.at + bytes.len() as u64,
                 Some(_) => 0,
             },
+            sums,
             ..Outcome::default()
         };
         self.scratch.templates = Arc::clone(batch.state().templates());
@@ -291,7 +295,7 @@ impl Pass<'_, '_, '_> {
 }
 
 /// All workers must agree on the keys' fingerprints, which are compared with each other.
-fn shared_fingerprinters() -> (Fingerprinter, Fingerprinter) {
+pub(super) fn shared_fingerprinters() -> (Fingerprinter, Fingerprinter) {
     static SHARED: std::sync::OnceLock<(Fingerprinter, Fingerprinter)> = std::sync::OnceLock::new();
     SHARED
         .get_or_init(|| (Fingerprinter::default(), Fingerprinter::default()))

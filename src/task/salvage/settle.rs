@@ -75,16 +75,17 @@ pub(super) fn databases(survey: &mut Survey<'_>) -> Vec<u64> {
                 close(std::mem::take(&mut span), db, Some(piece.db), number);
                 db = piece.db;
             }
-            // The value before a second one may have swallowed a selection up to here.
-            Kind::Resize { keys, .. } if span.announced.replace(keys).is_some() => {
-                span.gaps.push(Gap {
+            Kind::Resize { keys, .. } => {
+                // The value before it may have swallowed a selection up to here.
+                let again = span.announced.replace(keys).is_some();
+                let gap = Gap {
                     at: piece.start,
                     piece: number,
                     keys: span.keys,
                     lost: u64::MAX,
-                });
+                };
+                span.gaps.extend(again.then_some(gap));
             }
-            Kind::Resize { .. } => {}
             Kind::Keys { keys, .. } => span.keys += keys,
             Kind::Lost(Reason::BadValue) => span.keys += 1,
             Kind::Lost(_) if piece.run.is_none() => span.lost += piece.end - piece.start,

@@ -186,7 +186,7 @@ impl Counts {
 
     /// All of it.
     pub(super) fn finish(self, options: &StatsOptions, since: Option<(i64, Since)>) -> Stats {
-        let types = DataType::ALL.into_iter().zip(self.types);
+        let types = DataType::ALL.iter().copied().zip(self.types);
         let encodings = self.encodings.iter().enumerate();
         let encoding = |(place, sum): (usize, &Sum)| {
             let rdb_type = *RdbType::ALL.get(place / FORMS.len())?;

@@ -176,7 +176,7 @@ impl Prefixes {
         }
         let prefix = |at: &usize| {
             let counted = self.list.get(*at)?;
-            let types = DataType::ALL.into_iter().zip(counted.types);
+            let types = DataType::ALL.iter().copied().zip(counted.types);
             Some(Prefix {
                 name: counted.name.to_vec(),
                 depth: counted.depth + 1,

@@ -5,10 +5,10 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::aof::manifest::{FileEntry, Manifest, Role};
-use crate::encoding::crc64::Crc64;
+use crate::encoding::crc64::{self, Crc64};
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::draft_folder::DraftFolder;
-use crate::io::output::{Existing, Output, cannot_write};
+use crate::io::output::{Existing, Output, cannot_write, empty};
 use crate::io::source::{Behind, Content, Map, OpenOptions, Source};
 use crate::task::mend::Place;
 use crate::task::writing::{Layout, Watch};
@@ -108,8 +108,30 @@ impl Destination {
         }
     }
 
+    /// Whether what was written can be taken back.
+    pub(crate) fn can_begin_anew(&self) -> bool {
+        match &self.to {
+            To::File(output) => output.temporary().is_some(),
+            To::Folder(_) => true,
+        }
+    }
+
+    /// Takes back all that was written, where that is [possible](Self::can_begin_anew).
+    pub(crate) fn begin_anew(&mut self) -> Result<()> {
+        self.crc = Crc64::new();
+        match &mut self.to {
+            To::File(output) => output.begin_anew(),
+            To::Folder(folder) => {
+                let emptied = empty(&mut folder.base);
+                emptied.map_err(|error| cannot_write(&folder.out.display().to_string(), error))?;
+                folder.written = 0;
+                Ok(())
+            }
+        }
+    }
+
     /// What was written so far, to be read back and found to be there; none where it went through a pipe.
-    pub(crate) fn read_back(&mut self) -> Result<Option<Map>> {
+    pub(crate) fn read_back(&mut self, threads: usize) -> Result<Option<Map>> {
         let path = match &mut self.to {
             To::File(output) => {
                 output.flush()?;
@@ -124,7 +146,7 @@ impl Destination {
         let source = Source::open(&path, OpenOptions { mmap: true })?;
         match source.into_content() {
             Content::Map(map) => {
-                if sum_of(&map) != self.crc.value() {
+                if sum_of(&map, threads) != self.crc.value() {
                     let text = format!("{} does not hold what was written to it", path.display());
                     return Err(Error::from(io::Error::other(text)));
                 }
@@ -208,16 +230,30 @@ impl Folder {
     }
 }
 
-/// The sum of a file, whose pages are let go of on the way.
-fn sum_of(map: &Map) -> u64 {
-    let mut behind = Behind::new(Some(map));
-    let (mut crc, mut at) = (Crc64::new(), 0);
-    for chunk in map.chunks(CHUNK) {
-        crc.update(chunk);
-        at += chunk.len() as u64;
-        behind.reach(at);
-    }
-    crc.value()
+/// The sum of a file, whose pages are let go of on the way, by so many threads.
+fn sum_of(map: &Map, threads: usize) -> u64 {
+    let each = map.len().div_ceil(threads.max(1)).max(CHUNK);
+    let sum = |part: &[u8], from: usize| {
+        let mut behind = Behind::from(map, from as u64);
+        let (mut crc, mut at) = (Crc64::new(), from);
+        for chunk in part.chunks(CHUNK) {
+            crc.update(chunk);
+            at += chunk.len();
+            behind.reach(at as u64);
+        }
+        (crc.value(), part.len() as u64)
+    };
+    std::thread::scope(|scope| {
+        let parts = map.chunks(each).enumerate();
+        let sums = parts.map(|(index, part)| scope.spawn(move || sum(part, index * each)));
+        let sums: Vec<_> = sums.collect();
+        let mut joined = sums.into_iter().map(|sum| match sum.join() {
+            Ok(sum) => sum,
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        let first = joined.next().map_or(0, |(crc, _)| crc);
+        joined.fold(first, |all, (crc, len)| crc64::combine(all, crc, len))
+    })
 }
 
 /// Bytes that are summed at once.

@@ -10,7 +10,7 @@ use crate::rdb::value::{count, walk};
 use crate::record::filter::Filter;
 use crate::record::room::Room;
 use crate::record::{DataType, Entry, RawValue, RdbType, Stored, Walk};
-use crate::task::writing::print::Print;
+use crate::task::writing::print::{Print, Quick};
 use crate::task::writing::proof::{Sum, detail, unlike};
 use crate::task::writing::{Lacking, Layout, ModuleAux};
 use crate::write::{Allowed, Commands, Entries, Format, Lack, Written};
@@ -87,10 +87,11 @@ pub(crate) struct Maker<'f> {
 /// What is summed of what is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Summing {
-    /// Every key, to be held against all of the output.
-    All,
-    /// A value that is encoded anew, which is decoded again at once.
-    Encoded,
+    /// Every key by the full digest, to be held against all of the output.
+    Full,
+    /// What is not copied: a value that is encoded anew is decoded again at once, and keys that become
+    /// commands are summed, to be held against what the commands come to.
+    Anew,
 }
 
 impl<'f> Maker<'f> {
@@ -214,10 +215,19 @@ impl<'f> Maker<'f> {
         }
         let written = result?;
         let is_written = self.note(entry.db, &key, entry.expires_at, &written, made);
-        if is_written && (self.layout == Layout::Resp || self.summing == Summing::All) {
-            let keeps = keeps_expiry(&written);
+        let keeps = keeps_expiry(&written);
+        if is_written && self.summing == Summing::Full {
             let full = sum_entry(entry, &key, &mut self.scratch, self.format, keeps)?;
             made.sum.full.join(full);
+        } else if is_written && self.layout == Layout::Resp {
+            let mut print = Print::new(detail(self.format, keeps));
+            let value = &entry.value;
+            match is_raw(value.rdb_type.data_type()) {
+                true => print.raw(value.rdb_type, value.bytes),
+                false => walk(value, &mut self.scratch, &mut print)?,
+            }
+            let quick = print.of_key(entry.db, &key, entry.expires_at);
+            made.sum.quick.join(quick);
         } else if is_written && let Some((rdb_type, at)) = self.entries.encoded_value() {
             self.decode_again(
                 entry,
@@ -401,11 +411,35 @@ pub(super) fn sum_entry(
     let full = FullDigest::new(entry.db, key, entry.expires_at);
     let mut full = full.with(detail(format, keeps_expiry));
     let value = &entry.value;
-    match value.rdb_type.data_type() {
-        DataType::Module | DataType::Array | DataType::Cron | DataType::Json => {
-            full.raw(value.rdb_type, value.bytes);
-        }
-        _ => walk(value, scratch, &mut full)?,
+    match is_raw(value.rdb_type.data_type()) {
+        true => full.raw(value.rdb_type, value.bytes),
+        false => walk(value, scratch, &mut full)?,
     }
     Ok(full.finish())
+}
+
+/// Types whose values are summed as they stand in the file.
+fn is_raw(of: DataType) -> bool {
+    matches!(
+        of,
+        DataType::Module | DataType::Array | DataType::Cron | DataType::Json
+    )
+}
+
+/// The quick sum of a key of a keyspace, as far as the target can hold it.
+pub(super) fn quick_value(
+    db: u32,
+    name: &[u8],
+    expires_at: Option<i64>,
+    value: &Value,
+    detail: Detail,
+) -> Result<Quick> {
+    let mut print = Print::new(detail);
+    match value {
+        Value::Module(module) if let Some(bytes) = module.bytes() => {
+            print.raw(module.rdb_type(), bytes);
+        }
+        value => value.walk(&mut print)?,
+    }
+    Ok(print.of_key(db, name, expires_at))
 }

@@ -5,7 +5,7 @@
 //! source of keys --> Maker (worker threads) --> Assembler (in order) --> Destination
 //! ```
 //!
-//! What was written is read back before it gets its name: see [`proof`].
+//! What was written is read back before it gets its name: see `proof`.
 
 mod assembler;
 mod destination;

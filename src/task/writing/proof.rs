@@ -1,6 +1,6 @@
 //! Proves that what was written is what was meant, by reading it back.
 //!
-//! Both sides are summed by the full digest, as far as the target can hold what is told: streams
+//! Both sides are summed, by the full digest or a quick sum that never leaves the program, as far as the target can hold what is told: streams
 //! before Redis 7.0 have no counters, hashes may have been written without the expiry of fields.
 
 use crate::aof::resp::{self, Item};
@@ -15,7 +15,10 @@ use crate::rdb::batch::{Batch, Batches};
 use crate::record::{Checksum, Flow, Record};
 use crate::replay::play;
 use crate::task::Run;
-use crate::task::writing::maker::{is_vectors, sum_entry, sum_value, vectors_sum};
+use crate::task::writing::maker::{
+    Summing, is_vectors, quick_value, sum_entry, sum_value, vectors_sum,
+};
+use crate::task::writing::print::Quick;
 use crate::write::Format;
 
 /// The sum of keys and function libraries.
@@ -23,6 +26,8 @@ use crate::write::Format;
 pub(crate) struct Sum {
     /// The full digest of all but what is in `vectors`.
     pub(crate) full: Digest,
+    /// The same of keys that are summed quickly.
+    pub(crate) quick: Quick,
     /// The servers' own digest of vector sets that are made anew by commands.
     pub(crate) vectors: Digest,
 }
@@ -31,6 +36,7 @@ impl Sum {
     /// Adds another.
     pub(crate) fn join(&mut self, other: Sum) {
         self.full.join(other.full);
+        self.quick.join(other.quick);
         self.vectors.join(other.vectors);
     }
 
@@ -50,7 +56,7 @@ pub(super) fn detail(format: &Format, field_expiry: bool) -> Detail {
 }
 
 /// The sum of a keyspace.
-pub(crate) fn of_keyspace(keyspace: &Keyspace, format: &Format) -> Result<Sum> {
+fn of_keyspace(keyspace: &Keyspace, format: &Format, summing: Summing) -> Result<Sum> {
     let mut sum = Sum::default();
     for source in keyspace.functions.values() {
         sum.function(source);
@@ -61,13 +67,15 @@ pub(crate) fn of_keyspace(keyspace: &Keyspace, format: &Format) -> Result<Sum> {
         for slot in keyspace.keys(db) {
             let (name, expires_at) = (slot.name(), slot.expires_at());
             let value = slot.value.look(&keyspace.rules, &mut scratch)?;
-            match is_vectors(&value) {
-                true => sum
-                    .vectors
-                    .join(vectors_sum(db, name, expires_at, &value, format)?),
-                false => sum
-                    .full
-                    .join(sum_value(db, name, expires_at, &value, detail)?),
+            if is_vectors(&value) {
+                let vectors = vectors_sum(db, name, expires_at, &value, format)?;
+                sum.vectors.join(vectors);
+            } else if summing == Summing::Full {
+                let full = sum_value(db, name, expires_at, &value, detail)?;
+                sum.full.join(full);
+            } else {
+                let quick = quick_value(db, name, expires_at, &value, detail)?;
+                sum.quick.join(quick);
             }
         }
     }
@@ -163,39 +171,47 @@ impl Part {
     }
 }
 
-/// The sum of what a log of commands comes to, as the target runs it.
+/// The sum of what commands come to, as the target runs them; they may stand in several pieces.
 ///
 /// # Errors
 /// A command that the target refuses, or memory that does not suffice.
-pub(crate) fn of_commands(log: &[u8], format: &Format, run: &Run<'_>) -> Result<Sum> {
+pub(crate) fn of_commands(
+    pieces: &[&[u8]],
+    format: &Format,
+    summing: Summing,
+    run: &Run<'_>,
+) -> Result<Sum> {
     let mut rules = format.rules.clone();
     rules.databases = u32::MAX;
-    let mut keyspace = Keyspace::new(rules, run.threads.max(1));
+    let shards = if run.threads > 1 { run.threads * 8 } else { 1 };
+    let mut keyspace = Keyspace::new(rules, shards);
     let (result, played) = play(&mut keyspace, run.threads, run.max_memory, |player| {
         player.begin_file();
-        let mut rest = log;
         let mut args = Vec::new();
-        let refused = |at| {
-            Err(unlike(format!(
-                "the command at {at} that was written is refused"
-            )))
-        };
-        while !rest.is_empty() {
-            let at = (log.len() - rest.len()) as u64;
-            match resp::collect(rest, &mut args) {
-                Some(after) => {
-                    if player.play(at, &args).is_err() {
-                        return refused(at);
-                    }
-                    rest = after;
-                }
-                None => match resp::item(rest) {
-                    Ok((after, Item::Annotation(text))) => {
-                        player.annotation(text);
+        for piece in pieces {
+            let mut rest: &[u8] = piece;
+            let refused = |at| {
+                Err(unlike(format!(
+                    "the command at {at} that was written is refused"
+                )))
+            };
+            while !rest.is_empty() {
+                let at = (piece.len() - rest.len()) as u64;
+                match resp::collect(rest, &mut args) {
+                    Some(after) => {
+                        if player.play(at, &args).is_err() {
+                            return refused(at);
+                        }
                         rest = after;
                     }
-                    _ => return refused(at),
-                },
+                    None => match resp::item(rest) {
+                        Ok((after, Item::Annotation(text))) => {
+                            player.annotation(text);
+                            rest = after;
+                        }
+                        _ => return refused(at),
+                    },
+                }
             }
         }
         Ok(())
@@ -206,7 +222,7 @@ pub(crate) fn of_commands(log: &[u8], format: &Format, run: &Run<'_>) -> Result<
         let text = format!("{name} is refused as it is read back: {}", first.note.why);
         return Err(unlike(text));
     }
-    of_keyspace(&keyspace, format)
+    of_keyspace(&keyspace, format, summing)
 }
 
 /// The error of an output that is not what was meant: it does not get its name.
