@@ -252,11 +252,6 @@ impl Map {
     #[cfg(not(unix))]
     fn release(&self, _: Range<u64>) {}
 
-    /// Lets go of all pages: for who looks here and there.
-    pub(crate) fn forget(&self) {
-        self.release(0..u64::MAX);
-    }
-
     /// Maps a part of a temporary file that nobody else has, and that is never cut.
     pub(super) fn of_spool(file: &File, range: Range<u64>) -> io::Result<Map> {
         let len = length(range.end.saturating_sub(range.start))?;

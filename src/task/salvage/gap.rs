@@ -8,7 +8,6 @@
 
 use crate::bytes::Problem;
 use crate::error::{Error, Result};
-use crate::io::source::Map;
 use crate::rdb::parser::opcode;
 use crate::rdb::resync::{Chain, ChainEnd, is_weak};
 use crate::record::Entry;
@@ -32,14 +31,8 @@ pub(super) const INSIDE: usize = 2;
 const READINGS: usize = 64;
 
 /// Whether a value decodes.
-pub(super) fn fits<'a>(
-    walker: &'a mut Walker,
-    map: &'a Map,
-) -> impl FnMut(&Entry<'_>) -> bool + 'a {
-    |entry| {
-        walker.count_guess(map);
-        matches!(walker.flaw(entry), Ok(None))
-    }
+pub(super) fn fits(walker: &mut Walker) -> impl FnMut(&Entry<'_>) -> bool + '_ {
+    |entry| matches!(walker.flaw(entry), Ok(None))
 }
 
 /// The first place where two chains have the end of a record in common: number of records before it in
@@ -71,14 +64,8 @@ pub(super) fn behind_type(data: &[u8], at: usize) -> usize {
 
 /// The same for records inside of others, where few bytes prove nothing: packed forms are full of
 /// what could be keys without a name or a value.
-pub(super) fn fits_inside<'a>(
-    walker: &'a mut Walker,
-    map: &'a Map,
-) -> impl FnMut(&Entry<'_>) -> bool + 'a {
-    |entry| {
-        walker.count_guess(map);
-        !is_weak(entry) && matches!(walker.flaw(entry), Ok(None))
-    }
+pub(super) fn fits_inside(walker: &mut Walker) -> impl FnMut(&Entry<'_>) -> bool + '_ {
+    |entry| !is_weak(entry) && matches!(walker.flaw(entry), Ok(None))
 }
 
 impl Survey<'_> {
@@ -178,7 +165,7 @@ impl Survey<'_> {
     /// The chain behind a place where a record cannot be framed.
     pub(super) fn chain_behind(&mut self, lost_at: usize) -> Option<Chain> {
         let all = (lost_at + 1, self.data.len());
-        let mut fits = fits(&mut self.walker, self.map);
+        let mut fits = fits(&mut self.walker);
         self.resync
             .next_chain(self.data, all, &self.state, &mut fits, &mut |_| true)
     }
@@ -192,7 +179,7 @@ impl Survey<'_> {
             .filter_map(|unit| usize::try_from(unit.start).ok())
             .collect();
         main.push(lost_at);
-        let mut fits = fits(&mut self.walker, self.map);
+        let mut fits = fits(&mut self.walker);
         let others = |chain: &Chain| {
             let meets = |at: &usize| main.binary_search(at).is_ok();
             !chain.bounds.iter().skip(1).any(meets)
@@ -234,7 +221,7 @@ impl Survey<'_> {
     /// The chain that reads more out of the bytes of another one's first record: a record that was
     /// guessed where none begins may take many for its own.
     fn improved(&mut self, mut chain: Chain) -> Chain {
-        let mut fits = fits(&mut self.walker, self.map);
+        let mut fits = fits(&mut self.walker);
         let mut from = chain.at() + 1;
         while let Some(&first_ends) = chain.bounds.get(1) {
             let mut wanted = |other: &Chain| {
@@ -257,7 +244,7 @@ impl Survey<'_> {
 
     /// Records at the start of a chain that can be read another way too, and at least the first.
     fn doubtful_at_start(&mut self, chain: &Chain) -> usize {
-        let mut fits = fits(&mut self.walker, self.map);
+        let mut fits = fits(&mut self.walker);
         let mut doubtful = 1;
         let mut from = chain.at() + 1;
         while let Some(&until) = chain.bounds.get(doubtful)
@@ -285,7 +272,7 @@ impl Survey<'_> {
     /// A chain of whole records inside of a damaged one, that ends where that does or goes on
     /// behind it.
     pub(super) fn chain_inside(&mut self, start: usize, end: usize) -> Option<usize> {
-        let mut fits = fits_inside(&mut self.walker, self.map);
+        let mut fits = fits_inside(&mut self.walker);
         let mut wanted = |chain: &Chain| {
             chain.bounds.iter().skip(INSIDE).any(|at| *at == end)
                 || chain.end == ChainEnd::Enough
@@ -310,7 +297,7 @@ impl Survey<'_> {
         let Some(inside) = self.known.holders.remove(&start) else {
             return Ok(());
         };
-        let mut fits = fits(&mut self.walker, self.map);
+        let mut fits = fits(&mut self.walker);
         let whole = (crate::rdb::resync::CHAIN, usize::MAX);
         let mut chain = self
             .resync

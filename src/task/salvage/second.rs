@@ -3,9 +3,9 @@
 
 use crate::bytes::Step;
 use crate::io::ordered::{Piece as Done, Wanted, ordered};
-use crate::io::source::{Behind, Map};
+use crate::io::source::Behind;
 use crate::rdb::parser::{RdbParser, State, opcode};
-use crate::rdb::resync::{Chain, ChainEnd, Resync, SHORT_CHAIN};
+use crate::rdb::resync::{Chain, ChainEnd, Resync, SHORT_CHAIN, is_weak};
 use crate::rdb::string;
 use crate::record::{Entry, RdbType, Record, Stored};
 use crate::task::Run;
@@ -17,7 +17,7 @@ use crate::task::salvage::walk::Walker;
 
 /// Bytes of a record that could hold two others.
 const HOLDS_TWO: usize = 12;
-/// The longest block of a disk.
+/// The longest block of a disk, and of a record whose rest reads as a key without a name.
 const BLOCK: usize = 4096;
 /// A node of a list that is one element.
 const PLAIN: u64 = 1;
@@ -42,9 +42,7 @@ pub(super) fn holders(survey: &Survey<'_>, run: &Run<'_>) -> Found {
     let data = survey.data;
     let state = survey.state.at_db(0);
     let mut found = Found::default();
-    // Of giant values the one that cuts records is far ahead of those who look into them: each lets go
-    // of what it has read.
-    let mut ahead = Behind::new(Some(survey.map));
+    let mut behind = Behind::new(Some(survey.map));
     let mut keys = survey.ledger.pieces().iter().filter(|piece| {
         matches!(piece.kind, Kind::Keys { .. }) && piece.run.is_none() && piece.doubt.is_none()
     });
@@ -69,18 +67,18 @@ pub(super) fn holders(survey: &Survey<'_>, run: &Run<'_>) -> Found {
                     },
                 }
             }
-            ahead.reach(at as u64);
             run.progress.at(at as u64);
             Some((start, at))
         },
         || Walker::new(Default::default(), run.max_spool),
-        |walker, range, _| look(survey.map, range, &state, walker),
+        |walker, range, _| (look(data, range, &state, walker), range.1),
         |piece| {
-            if let Done::Done(mut some) = piece {
+            if let Done::Done((mut some, end)) = piece {
                 found.holders.append(&mut some.holders);
                 found.selections.append(&mut some.selections);
                 found.foreign.append(&mut some.foreign);
                 found.expiries.append(&mut some.expiries);
+                behind.reach(end as u64);
             }
             (Wanted::More, None)
         },
@@ -88,9 +86,7 @@ pub(super) fn holders(survey: &Survey<'_>, run: &Run<'_>) -> Found {
     found
 }
 
-fn look(map: &Map, (start, end): (usize, usize), state: &State, walker: &mut Walker) -> Found {
-    let data: &[u8] = map;
-    let mut behind = Behind::from(map, start as u64);
+fn look(data: &[u8], (start, end): (usize, usize), state: &State, walker: &mut Walker) -> Found {
     let mut resync = Resync::new(end - start);
     let mut parser = RdbParser::resume(state.clone(), start as u64);
     let mut found = Found::default();
@@ -112,7 +108,7 @@ fn look(map: &Map, (start, end): (usize, usize), state: &State, walker: &mut Wal
         };
         if room >= head::LEAST {
             look_into(
-                map,
+                data,
                 (at, next),
                 room,
                 parser.state(),
@@ -122,14 +118,13 @@ fn look(map: &Map, (start, end): (usize, usize), state: &State, walker: &mut Wal
             );
         }
         at = next;
-        behind.reach(at as u64);
     }
     found
 }
 
 /// Looks for other records in the value of this one, which has room for so many bytes of them.
 fn look_into(
-    map: &Map,
+    data: &[u8],
     (at, next): (usize, usize),
     room: usize,
     state: &State,
@@ -137,18 +132,22 @@ fn look_into(
     resync: &mut Resync,
     found: &mut Found,
 ) {
-    let data: &[u8] = map;
     let mut is_foreign = None;
     let mut inside = None;
     if room >= HOLDS_TWO {
-        let mut fits = fits_inside(walker, map);
+        let mut fits = fits_inside(walker);
         let mut wanted = |chain: &Chain| {
             if is_foreign.is_none() && is_from_elsewhere(data, chain, next) {
                 is_foreign = Some(!has_header(data.get(at..chain.at())));
             }
             reads_more(data, chain, next, state)
         };
-        let places = ((behind_type(data, at), next), next);
+        // A key without a name may be the rest of a record that begins in this one.
+        let first_ends = match data.get(next..) {
+            Some([_, 0, ..]) => (next + BLOCK).min(data.len()),
+            _ => next,
+        };
+        let places = ((behind_type(data, at), next), first_ends);
         inside = resync.next_keys_within(data, places, state, &mut fits, &mut wanted);
     }
     let record = (at as u64, next as u64);
@@ -230,15 +229,20 @@ fn reads_more(data: &[u8], chain: &Chain, end: usize, state: &State) -> bool {
     let mut parser = RdbParser::resume(state.clone(), end as u64);
     let mut rest = data.get(end..).unwrap_or_default();
     let mut records = 1;
+    // What stands behind it without a name or a value may be the rest of a record.
+    let mut all_weak = true;
     while (parser.offset() as usize) < chain.behind() {
         match parser.parse(rest, false) {
-            Ok(Step::Parsed { consumed, .. }) => rest = rest.get(consumed..).unwrap_or_default(),
+            Ok(Step::Parsed { consumed, item }) => {
+                rest = rest.get(consumed..).unwrap_or_default();
+                all_weak &= matches!(&item, Record::Entry(entry) if is_weak(entry));
+            }
             _ => return false,
         }
         records += 1;
         let at = parser.offset() as usize;
         if let Some(others) = chain.bounds.iter().position(|bound| *bound == at) {
-            return others > records && others >= INSIDE;
+            return (others > records && others >= INSIDE) || (others > 0 && all_weak);
         }
     }
     false

@@ -6,7 +6,6 @@ use crate::bytes::{Problem, Step};
 use crate::encoding::{crc64, lzf};
 use crate::error::{Error, ErrorKind, Place, Result, What};
 use crate::io::decompress::{self, Codec};
-use crate::io::source::Map;
 use crate::rdb::parser::{RdbParser, State};
 use crate::rdb::resync::{ZEROS, is_weak};
 use crate::rdb::value::sound::sound;
@@ -18,9 +17,6 @@ use crate::task::duplicates::{Fingerprinter, KeyPrint};
 
 /// Records before a place that are remembered one by one.
 pub(super) const RECENT: usize = 16;
-
-/// Records guessed at after which pages are let go of.
-const GUESSES: usize = 32;
 
 /// What stands in a stretch of bytes.
 #[derive(Clone, Copy, Debug)]
@@ -95,7 +91,6 @@ pub(super) struct Walker {
     checker: DeepCheck,
     prints: (Fingerprinter, Fingerprinter),
     max_spool: u64,
-    guesses: usize,
 }
 
 impl Walker {
@@ -105,17 +100,6 @@ impl Walker {
             checker: DeepCheck::default(),
             prints,
             max_spool,
-            guesses: 0,
-        }
-    }
-
-    /// Counts a record that is guessed at. What should follow it may be anywhere in the file, and to
-    /// look there maps pages that nobody needs again.
-    pub(super) fn count_guess(&mut self, map: &Map) {
-        self.guesses += 1;
-        if self.guesses >= GUESSES {
-            self.guesses = 0;
-            map.forget();
         }
     }
 
