@@ -121,6 +121,8 @@ pub(super) fn convert(data: &[u8]) {
     let input = InputPath::File(path);
     let report = match converted(&input, &to, &format, &options, &run(1)) {
         Ok(report) => report,
+        // Known: a stream with the state of producers is not proven as commands (`fuzz/known`).
+        Err(_) if layout == Layout::Resp && format.has_producers() => return,
         Err(error) => return not_ours(&error),
     };
     if report.files.is_empty() {
