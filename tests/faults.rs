@@ -47,7 +47,7 @@ struct Ends {
 
 /// So many calls of a kind are tried at the most.
 fn most() -> usize {
-    support::count(4, 1000)
+    support::count(2, 1000)
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn an_input_that_cannot_be_read_to_its_end_is_said() {
     let Some(tracer) = Tracer::new() else { return };
     for writer in WRITERS {
         let new = Scene::new(writer).run_whole();
-        for number in 1..=support::count(12, 1000) {
+        for number in 1..=support::count(6, 1000) {
             let scene = Scene::new(writer);
             let inject = format!("read:error=EIO:when={number}");
             let mut words = writer.words();
@@ -167,8 +167,12 @@ fn an_input_that_is_cut_short_under_the_map_is_said() {
         let run = tracer.cut_at_map(scene.folder(), &writer.words(), number, &input);
         let what = format!("{}: {}", writer.name, run.said);
         // Where the length is looked at again before the bytes are, another message says it.
-        assert_eq!((run.code, run.signal), (Some(3), None), "{what}");
-        assert!(run.said.contains("error: "), "{what}");
+        // A set is opened anew by the commands that go on with it: what is gone by then is damage.
+        match run.code {
+            Some(3) => assert!(run.said.contains("error: "), "{what}"),
+            Some(1) if writer.name == "cut, a set" => {}
+            _ => panic!("{what}: {:?} {:?}", run.code, run.signal),
+        }
         let old = scene.before();
         for (name, now) in scene.now() {
             let before = old.get(&name);

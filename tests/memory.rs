@@ -129,7 +129,6 @@ fn a_long_snapshot_through_a_pipe_is_read_in_flat_memory() {
         &["check-rdb", "-"][..],
         &["dump-to-json", "-"],
         &["stats", "-"],
-        &["info", "-"],
     ] {
         let (output, peak) = fed(confined(600, words), |to| snapshot(long(), to));
         assert_eq!(
@@ -385,7 +384,9 @@ fn what_is_claimed_and_true_is_read_in_flat_memory() {
         &["info", name],
         &["convert", name, "--target", "redis-7.0", "-o", "/dev/null"],
     ] {
-        let (output, peak) = watched(confined(340, words).spawn().unwrap());
+        // What is written more than once is spooled, and then mapped.
+        let space = if words[0] == "check-rdb" { 340 } else { 1100 };
+        let (output, peak) = watched(confined(space, words).spawn().unwrap());
         assert_eq!(
             output.status.code(),
             Some(0),
@@ -396,7 +397,7 @@ fn what_is_claimed_and_true_is_read_in_flat_memory() {
         assert!(peak < 100 * MIB, "{words:?}: {peak}");
     }
     for words in [&["check-rdb", "-"][..], &["dump-to-json", "-"]] {
-        let (output, peak) = fed(confined(340, words), |to| to.write_all(&bytes).unwrap());
+        let (output, peak) = fed(confined(1100, words), |to| to.write_all(&bytes).unwrap());
         assert_eq!(
             output.status.code(),
             Some(0),

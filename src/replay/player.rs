@@ -218,6 +218,16 @@ impl<'d> Player<'_, 'd> {
         }
     }
 
+    /// Waits for what was handed to threads, as has to be done behind the last command: else nobody
+    /// hears of one that ends the load.
+    ///
+    /// # Errors
+    /// As [`play`](Self::play), for a command that was played before.
+    pub fn settle(&mut self) -> Result<(), Stopped> {
+        self.call_back();
+        self.stopped.take().map_or(Ok(()), Err)
+    }
+
     /// Takes note of an annotation: `#TS:` tells the time.
     pub fn annotation(&mut self, text: &[u8]) {
         if let Some(seconds) = resp::timestamp(text) {
@@ -420,8 +430,7 @@ impl<'d> Player<'_, 'd> {
     /// One of the threads has come to an end: says where.
     #[cold]
     fn halt(&mut self) -> Result<(), Stopped> {
-        self.call_back();
-        self.stopped.take().map_or(Ok(()), Err)
+        self.settle()
     }
 
     fn note(

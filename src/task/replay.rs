@@ -385,7 +385,16 @@ impl Session<'_, '_> {
         opened: &'d [(usize, Opened<'_>)],
     ) -> Result<()> {
         for (index, ((_, file), plan)) in opened.iter().zip(&self.plan.files).enumerate() {
-            if plan.beyond || self.file(player, index, *plan, &file.map)? == Go::Stop {
+            if plan.beyond {
+                break;
+            }
+            let go = self.file(player, index, *plan, &file.map)?;
+            // What ends the load may be among the last commands of the file.
+            if let Err(stopped) = player.settle() {
+                self.stopped(index, &stopped)?;
+                break;
+            }
+            if go == Go::Stop {
                 break;
             }
             self.done += file.map.len() as u64;

@@ -13,7 +13,7 @@ use crate::keyspace::digest::{self, Detail, Digest};
 use crate::rdb::Scratch;
 use crate::rdb::batch::{Batch, Batches};
 use crate::record::{Checksum, Flow, Record};
-use crate::replay::play;
+use crate::replay::{Stopped, Why, play};
 use crate::task::Run;
 use crate::task::writing::maker::{
     Summing, is_vectors, quick_value, sum_entry, sum_value, vectors_sum,
@@ -190,17 +190,12 @@ pub(crate) fn of_commands(
         let mut args = Vec::new();
         for piece in pieces {
             let mut rest: &[u8] = piece;
-            let refused = |at| {
-                Err(unlike(format!(
-                    "the command at {at} that was written is refused"
-                )))
-            };
             while !rest.is_empty() {
                 let at = (piece.len() - rest.len()) as u64;
                 match resp::collect(rest, &mut args) {
                     Some(after) => {
-                        if player.play(at, &args).is_err() {
-                            return refused(at);
+                        if let Err(stopped) = player.play(at, &args) {
+                            return Err(stopped_at(&stopped));
                         }
                         rest = after;
                     }
@@ -209,12 +204,12 @@ pub(crate) fn of_commands(
                             player.annotation(text);
                             rest = after;
                         }
-                        _ => return refused(at),
+                        _ => return Err(refused(at)),
                     },
                 }
             }
         }
-        Ok(())
+        player.settle().map_err(|stopped| stopped_at(&stopped))
     });
     result?;
     if let Some(first) = played.listed.first() {
@@ -223,6 +218,22 @@ pub(crate) fn of_commands(
         return Err(unlike(text));
     }
     of_keyspace(&keyspace, format, summing)
+}
+
+#[cold]
+fn refused(at: u64) -> Error {
+    unlike(format!("the command at {at} that was written is refused"))
+}
+
+#[cold]
+fn stopped_at(stopped: &Stopped) -> Error {
+    match stopped.why {
+        Why::Memory(bytes) => Error::limit(format!(
+            "reading back what was written needs {bytes} bytes more memory than there may be"
+        ))
+        .with_hint(Hint::Other("`--max-memory` sets this limit")),
+        _ => refused(stopped.at),
+    }
 }
 
 /// The error of an output that is not what was meant: it does not get its name.

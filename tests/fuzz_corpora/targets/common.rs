@@ -13,7 +13,7 @@ use redkit::task::Run;
 use redkit::task::dump::ChunkSink;
 
 /// Memory that a run may take on top of what the process has: commands of few bytes can ask for much.
-const MEMORY: u64 = 64 << 20;
+const MEMORY: u64 = 8 << 20;
 
 /// Memory that the process may take.
 pub(super) fn memory() -> u64 {

@@ -325,6 +325,9 @@ fn played(rules: &Rules, commands: &[Vec<Vec<u8>>], threads: usize) -> Option<Ke
                 break;
             }
         }
+        if let Err(stopped) = player.settle() {
+            all &= !matches!(stopped.why, Why::Memory(_));
+        }
         all
     });
     done.then_some(keyspace)
