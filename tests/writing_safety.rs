@@ -251,3 +251,69 @@ fn a_closed_pipe_ends_quietly() {
         String::from_utf8_lossy(&output.stderr)
     );
 }
+
+#[test]
+fn what_a_server_would_not_take_is_left_out() {
+    let folder = TempFolder::new();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let mut bytes = b"REDIS0011\xfe\x00".to_vec();
+    for record in [
+        &b"\x00\x01a\x05first"[..],
+        // LZF that ends inside an instruction, a set with a member twice, a key that stood before.
+        b"\x00\x03lzf\xc3\x02\x05\xe0\xff",
+        b"\x02\x03set\x02\x01m\x01m",
+        b"\x00\x01a\x06second",
+        b"\x00\x01z\x04last",
+    ] {
+        bytes.extend_from_slice(record);
+    }
+    bytes.extend_from_slice(b"\xff\0\0\0\0\0\0\0\0");
+    fs::write(at("damaged.rdb"), bytes).unwrap();
+    for layout in ["rdb", "preamble", "resp"] {
+        let words = ["convert", "-q", "--target", "redis-7.2", "--layout", layout];
+        let paths = [&at("damaged.rdb"), "-o", &at(layout)];
+        let refused = dump::redkit(&[&words[..], &paths].concat());
+        assert_eq!(refused.status.code(), Some(1), "{layout}");
+        assert!(!Path::new(&at(layout)).exists());
+        let written = dump::redkit(&[&words[..], &["--keep-going"], &paths].concat());
+        // The damage of the input is what counts most.
+        assert_eq!(written.status.code(), Some(1), "{layout}");
+        let json = dump::redkit_ok(&["dump-to-json", "-q", &at(layout)]);
+        let keys: Vec<&str> = json.lines().collect();
+        let [a, z] = keys.as_slice() else {
+            panic!("{layout}: {json}")
+        };
+        assert!(a.contains("\"first\"") && z.contains("\"last\""), "{json}");
+        if layout == "rdb" {
+            dump::redkit_ok(&["check-rdb", "-q", "--duplicates", &at(layout)]);
+        }
+    }
+}
+
+#[test]
+fn a_log_with_a_snapshot_in_front_is_sound_to_whom_it_was_written_for() {
+    let folder = TempFolder::new();
+    let from = "testdata/rdb/redis-7.0.15/few.rdb";
+    let targets = dump::redkit_ok(&["formats", "--format", "json"]);
+    let mut tried = 0;
+    for target in targets.lines() {
+        let target: serde_json::Value = serde_json::from_str(target).unwrap();
+        let name = target["server"].as_str().unwrap();
+        let path = folder.path().join(name).to_str().unwrap().to_owned();
+        let words = ["convert", "-q", "--target", name, "--layout", "preamble"];
+        let (exit, said) = redkit(
+            &[
+                &words[..],
+                &["--on-unsupported", "drop-key", from, "-o", &path],
+            ]
+            .concat(),
+        );
+        assert!(matches!(exit, Some(0 | 6)), "{name}: {said}");
+        for like in [name, &format!("{name}.3")] {
+            let (exit, said) = redkit(&["check-aof", "--like", like, &path]);
+            assert_eq!(exit, Some(0), "{name}, {like}: {said}");
+        }
+        tried += 1;
+    }
+    assert!(tried > 12, "{tried}");
+}

@@ -6,6 +6,7 @@
 
 mod ahead;
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -19,6 +20,7 @@ use crate::record::filter::Filter;
 use crate::record::{Flow, Record};
 use crate::report::check::{CheckReport, Verdict};
 use crate::report::written::WriteReport;
+use crate::task::check_rdb::deep::DeepCheck;
 use crate::task::check_rdb::{CheckOptions, check_map};
 use crate::task::writing::proof::{self, Sum};
 use crate::task::writing::{
@@ -277,22 +279,24 @@ impl Job<'_> {
             None => self.run.threads,
         };
         let size = self.map.len() as u64;
+        let twice = self.twice()?;
         let mut failed: Option<Error> = None;
         ordered(
             threads,
             next,
             || {
-                Maker::new(
+                let maker = Maker::new(
                     format,
                     &format.rules,
                     self.layout,
                     allowed,
                     self.filter,
                     Summing::Anew,
-                )
+                );
+                (maker, DeepCheck::default())
             },
-            |maker: &mut Maker<'_>, job, _: &mut Pieces<'_>| match job {
-                Ok(batch) => self.batch(maker, &batch),
+            |(maker, checker): &mut (Maker<'_>, DeepCheck), job, _: &mut Pieces<'_>| match job {
+                Ok(batch) => self.batch(maker, checker, &twice, &batch),
                 Err(error) => Made {
                     failed: Some(error),
                     ..Made::default()
@@ -341,12 +345,37 @@ impl Job<'_> {
     }
 
     fn is_damage(&self, error: &Error) -> bool {
-        matches!(error.kind(), ErrorKind::Bytes(_))
-            && self.check.findings.errors() > 0
-            && self.options.keep_going
+        matches!(error.kind(), ErrorKind::Bytes(_)) && self.may_be_damaged()
     }
 
-    fn batch(&self, maker: &mut Maker<'_>, batch: &Batch<'_>) -> Made {
+    /// Whether single keys may be damaged; then each is looked at before it is copied.
+    fn may_be_damaged(&self) -> bool {
+        self.options.keep_going && self.check.findings.errors() > 0
+    }
+
+    /// Where records stand of keys that stood before, which no server takes.
+    fn twice(&self) -> Result<HashSet<u64>> {
+        let findings = &self.check.findings;
+        if findings.errors() > findings.list().len() as u64 {
+            let text = "more is wrong with it than can be listed".to_owned();
+            return Err(
+                Error::new(ErrorKind::Unsupported(text)).with_hint(Hint::Other(
+                    "`salvage` saves every key that is whole, and of keys that stand twice one",
+                )),
+            );
+        }
+        let twice = findings.list().iter();
+        let twice = twice.filter(|finding| finding.code == "rdb-duplicate-key");
+        Ok(twice.map(|finding| finding.place.offset).collect())
+    }
+
+    fn batch(
+        &self,
+        maker: &mut Maker<'_>,
+        checker: &mut DeepCheck,
+        twice: &HashSet<u64>,
+        batch: &Batch<'_>,
+    ) -> Made {
         let mut made = Made {
             end: match batch.run {
                 None => batch.at + batch.block.len() as u64,
@@ -358,6 +387,10 @@ impl Job<'_> {
         let mut in_keys = batch.at > 0 || batch.run.is_some();
         let result = batch.for_each(|record| {
             match record {
+                Record::Entry(entry) if twice.contains(&entry.at) => {}
+                Record::Entry(entry)
+                    if self.may_be_damaged()
+                        && checker.flaw_of(entry, &mut maker.scratch)?.is_some() => {}
                 Record::Entry(entry) => {
                     let from = usize::try_from(entry.at - batch.at).unwrap_or(usize::MAX);
                     let to = usize::try_from(entry.end() - batch.at).unwrap_or(usize::MAX);

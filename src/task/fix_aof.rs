@@ -303,8 +303,7 @@ impl Mender<'_> {
             };
             match preamble.verdict {
                 Verdict::Loads => {
-                    let mut servers = preamble.loads_on.iter();
-                    let own = servers.find(|server| server.server == self.like.line().name());
+                    let own = check_aof::judge::reader(preamble, self.like);
                     let settings = check_aof::judge::settings_for(preamble, self.like);
                     let settings = settings.map(|settings| format!("it needs {settings}"));
                     if let Some(why) = own.and_then(|own| own.why.clone()).or(settings) {

@@ -7,11 +7,12 @@ use crate::aof::resp::Command;
 use crate::bytes::Problem;
 use crate::command::{self, CommandSpec, Like, Resolved};
 use crate::report::aof::Fate;
-use crate::report::check::{CheckReport, Verdict};
+use crate::report::check::{CheckReport, LoadsOn, Verdict};
 use crate::report::finding::{Finding, Findings, Severity};
 use crate::report::info::Writer;
 use crate::task::check_aof::walk::{Stop, finding};
 use crate::task::check_aof::{Checked, NAMES_LISTED, is_a_modules};
+use crate::write::Format;
 
 /// Why Redis 6.2 reads a log otherwise than later servers.
 const LONG_LINE: &str = "a line of more than 127 bytes, the end of which it takes for the next";
@@ -325,13 +326,15 @@ pub(super) fn needs_of(fate: &Fate, needs: &mut Vec<String>) -> Option<String> {
     }
 }
 
+/// Whether a server reads a snapshot: as the newest of its family does that is not newer.
+pub(in crate::task) fn reader(preamble: &CheckReport, like: Like) -> Option<&LoadsOn> {
+    let name = Format::like(like).target.name;
+    preamble.loads_on.iter().find(|own| own.server == name)
+}
+
 /// The settings, other than its defaults, that a server needs to load a snapshot that it can load.
 pub(in crate::task) fn settings_for(preamble: &CheckReport, like: Like) -> Option<String> {
-    let name = like.line().name();
-    let own = preamble
-        .loads_on
-        .iter()
-        .find(|own| own.server == name && own.ok)?;
+    let own = reader(preamble, like).filter(|own| own.ok)?;
     let settings = own.needs.iter().filter(|need| !need.starts_with("module "));
     let settings: Vec<&str> = settings.map(String::as_str).collect();
     (!settings.is_empty()).then(|| settings.join(", "))
@@ -416,8 +419,7 @@ impl Checked {
                 let text = "the snapshot that it begins with is damaged";
                 return Fate::Refuses(Some(0), text.to_owned());
             }
-            let mut servers = preamble.loads_on.iter();
-            if let Some(server) = servers.find(|s| s.server == like.line().name() && !s.ok) {
+            if let Some(server) = reader(preamble, like).filter(|server| !server.ok) {
                 let why = server.why.clone().unwrap_or_default();
                 let why = format!("the snapshot that it begins with: {why}");
                 return Fate::Refuses(Some(0), why);

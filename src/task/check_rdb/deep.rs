@@ -3,9 +3,14 @@
 use std::collections::BTreeMap;
 
 use crate::bytes::{Element, Problem};
-use crate::error::{Place, Result};
+use crate::encoding::lzf;
+use crate::error::{ErrorKind, Place, Result};
+use crate::rdb::Scratch;
+use crate::rdb::value;
+use crate::rdb::value::sound::sound;
 use crate::record::value::{ArrayItem, ModuleEvent, StreamEvent};
-use crate::record::{DataType, ValueVisitor};
+use crate::record::{DataType, Entry, Stored, ValueVisitor};
+use crate::report::finding::{self, Severity};
 use crate::task::duplicates::{Fingerprinter, Twice};
 
 /// Collects what is wrong inside a value: flaws that the walk tells, members that stand twice.
@@ -17,6 +22,60 @@ pub(in crate::task) struct DeepCheck {
     pub(in crate::task) hits: Vec<u64>,
     unique: bool,
     pub(in crate::task) module: Option<String>,
+}
+
+impl DeepCheck {
+    /// What is wrong with a framed record, so that a server would not take it; of several things the
+    /// first.
+    ///
+    /// # Errors
+    /// No room for what must be compared.
+    pub(in crate::task) fn flaw_of(
+        &mut self,
+        entry: &Entry<'_>,
+        scratch: &mut Scratch,
+    ) -> Result<Option<(Problem, Place)>> {
+        if let Stored::Lzf { data, len } = entry.key
+            && let Err(problem) = lzf::verify(data, len)
+        {
+            return Ok(Some((problem, Place::at(entry.at))));
+        }
+        if sound(&entry.value, scratch) {
+            return Ok(None);
+        }
+        let result = value::walk(&entry.value, scratch, self);
+        let flaws = std::mem::take(&mut self.flaws);
+        let hits = std::mem::take(&mut self.hits);
+        self.module = None;
+        if let Err(error) = result {
+            self.twice.finish()?;
+            return match (error.kind(), error.place()) {
+                (&ErrorKind::Bytes(problem), Some(place)) => Ok(Some((problem, place))),
+                _ => Err(error),
+            };
+        }
+        // Servers drop empty collections when they load them, and never write any.
+        let bad = |problem| {
+            problem == Problem::EmptyCollection || finding::severity(problem) == Severity::Error
+        };
+        if let Some(flaw) = flaws.into_iter().find(|&(problem, _)| bad(problem)) {
+            return Ok(Some(flaw));
+        }
+        if !hits.is_empty() {
+            let mut second = SecondLook {
+                prints: self.prints.clone(),
+                hits,
+                seen: BTreeMap::new(),
+                skip: false,
+            };
+            value::walk(&entry.value, scratch, &mut second)?;
+            if second.seen.values().any(|&count| count > 1) {
+                let place = Place::at(entry.value.at);
+                return Ok(Some((Problem::DuplicateMember, place)));
+            }
+        }
+        Ok(None)
+    }
 }
 
 impl ValueVisitor for DeepCheck {

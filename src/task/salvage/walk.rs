@@ -1,18 +1,15 @@
 //! Reads records one after the other and tells which of them are whole.
 
-use std::collections::BTreeMap;
-
 use crate::bytes::{Problem, Step};
 use crate::encoding::{crc64, lzf};
 use crate::error::{Error, ErrorKind, Place, Result, What};
 use crate::io::decompress::{self, Codec};
 use crate::rdb::parser::{RdbParser, State};
 use crate::rdb::resync::{ZEROS, is_weak};
-use crate::rdb::value::sound::sound;
-use crate::rdb::{Scratch, string, value};
+use crate::rdb::{Scratch, string};
 use crate::record::{Checksum, Entry, RawValue, RdbType, Record, RunCodec, Stored};
-use crate::report::finding::{self, Finding, Severity};
-use crate::task::check_rdb::deep::{DeepCheck, SecondLook};
+use crate::report::finding::Finding;
+use crate::task::check_rdb::deep::DeepCheck;
 use crate::task::duplicates::{Fingerprinter, KeyPrint};
 
 /// Records before a place that are remembered one by one.
@@ -250,46 +247,7 @@ impl Walker {
     /// # Errors
     /// No room for what must be compared.
     pub(super) fn flaw(&mut self, entry: &Entry<'_>) -> Result<Option<(Problem, Place)>> {
-        if let Stored::Lzf { data, len } = entry.key
-            && let Err(problem) = lzf::verify(data, len)
-        {
-            return Ok(Some((problem, Place::at(entry.at))));
-        }
-        if sound(&entry.value, &mut self.scratch) {
-            return Ok(None);
-        }
-        let result = value::walk(&entry.value, &mut self.scratch, &mut self.checker);
-        let flaws = std::mem::take(&mut self.checker.flaws);
-        let hits = std::mem::take(&mut self.checker.hits);
-        self.checker.module = None;
-        if let Err(error) = result {
-            self.checker.twice.finish()?;
-            return match (error.kind(), error.place()) {
-                (&ErrorKind::Bytes(problem), Some(place)) => Ok(Some((problem, place))),
-                _ => Err(error),
-            };
-        }
-        // Servers drop empty collections when they load them, and never write any.
-        let bad = |problem| {
-            problem == Problem::EmptyCollection || finding::severity(problem) == Severity::Error
-        };
-        if let Some(flaw) = flaws.into_iter().find(|&(problem, _)| bad(problem)) {
-            return Ok(Some(flaw));
-        }
-        if !hits.is_empty() {
-            let mut second = SecondLook {
-                prints: self.checker.prints.clone(),
-                hits,
-                seen: BTreeMap::new(),
-                skip: false,
-            };
-            value::walk(&entry.value, &mut self.scratch, &mut second)?;
-            if second.seen.values().any(|&count| count > 1) {
-                let place = Place::at(entry.value.at);
-                return Ok(Some((Problem::DuplicateMember, place)));
-            }
-        }
-        Ok(None)
+        self.checker.flaw_of(entry, &mut self.scratch)
     }
 
     fn other(
