@@ -19,9 +19,11 @@ use crate::rdb::parser::{RdbParser, opcode};
 use crate::record::filter::Filter;
 use crate::record::{Flow, Record};
 use crate::report::check::{CheckReport, Verdict};
+use crate::report::finding::Severity;
 use crate::report::written::WriteReport;
 use crate::task::check_rdb::deep::DeepCheck;
 use crate::task::check_rdb::{CheckOptions, check_map};
+use crate::task::duplicates::HITS as TWICE_LISTED;
 use crate::task::writing::proof::{self, Sum};
 use crate::task::writing::{
     Assembler, Destination, Head, Lacking, Lacks, Layout, Made, Maker, ModuleAux, Other, Summing,
@@ -356,7 +358,11 @@ impl Job<'_> {
     /// Where records stand of keys that stood before, which no server takes.
     fn twice(&self) -> Result<HashSet<u64>> {
         let findings = &self.check.findings;
-        if findings.errors() > findings.list().len() as u64 {
+        let listed = findings.list().iter();
+        let listed = listed.filter(|finding| finding.severity == Severity::Error);
+        let listed = listed.count() as u64;
+        // Of more pairs than that nobody tells.
+        if findings.errors() > listed || listed >= TWICE_LISTED as u64 {
             let text = "more is wrong with it than can be listed".to_owned();
             return Err(
                 Error::new(ErrorKind::Unsupported(text)).with_hint(Hint::Other(

@@ -25,7 +25,7 @@ const PART: usize = 2048;
 /// Parts of the spilled file, by the topmost bits of the fingerprint.
 const SPILL_BITS: u32 = 8;
 /// Hits that are remembered; more of them change nothing about the verdict.
-const HITS: usize = 10_000;
+pub(crate) const HITS: usize = 10_000;
 
 /// Makes fingerprints. The key is drawn anew in each run, so that no file can be made to collide.
 #[derive(Clone, Debug, Default)]
