@@ -53,11 +53,14 @@ pub fn load(raw: &RawValue<'_>, scratch: &mut Scratch, rules: &Rules) -> Result<
     Ok(kept(raw, builder.value, rules))
 }
 
-/// Since 7.0 a collection without elements is dropped; 6.2.5 keeps it, but for a set of integers, and has
-/// a command that leaves an empty hash behind.
 fn kept(raw: &RawValue<'_>, value: Option<Value>, rules: &Rules) -> Option<Value> {
-    let may_be_empty = !rules.since((7, 0), (0, 0)) && raw.rdb_type != RdbType::SetIntset;
-    value.filter(|value| may_be_empty || !value.is_empty())
+    value.filter(|value| may_be_empty(raw.rdb_type, rules) || !value.is_empty())
+}
+
+/// Whether a server keeps a collection without elements that it loads. Since 7.0 none does; 6.2.5 does,
+/// but for a set of integers, and has a command that leaves an empty hash behind.
+pub(crate) fn may_be_empty(rdb_type: RdbType, rules: &Rules) -> bool {
+    !rules.since((7, 0), (0, 0)) && rdb_type != RdbType::SetIntset
 }
 
 /// A value whose packed form is taken over as it is; none where it is not in order, or has none.

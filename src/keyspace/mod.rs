@@ -32,6 +32,7 @@ pub mod zset;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use build::load;
+pub(crate) use build::may_be_empty;
 pub use db::{Db, Shard, Slot};
 pub use held::{Files, Held};
 pub use rules::{NEVER, Rules};

@@ -44,7 +44,7 @@ pub struct FromJsonOutcome {
     pub target: &'static str,
     /// Keys written.
     pub keys: u64,
-    /// Collections without elements, which servers leave out, and so does this.
+    /// Collections without elements, left out as the target does: servers before 7.0 keep them.
     pub empty: u64,
     /// What could not be read, the first of it.
     pub errors: Vec<Error>,

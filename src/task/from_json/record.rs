@@ -1,7 +1,7 @@
 //! One record: a key, or what stands outside the keys.
 
-use crate::keyspace::Value;
 use crate::keyspace::save::Saver;
+use crate::keyspace::{Value, may_be_empty};
 use crate::rdb::string::write_number;
 use crate::rdb::value::module::{Items, join_id};
 use crate::rdb::writer::Attributes;
@@ -366,7 +366,7 @@ impl<'g> Records<'g> {
                 ));
             }
         };
-        if told.is_empty() {
+        if told.is_empty() && !may_be_empty(told.rdb_type(&goal.rules), &goal.rules) {
             return Ok(Wrote::Empty);
         }
         self.save(at, attributes, &told)
