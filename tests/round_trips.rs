@@ -226,3 +226,35 @@ fn keyspaces_of_valkey_8_1_come_back() {
 fn keyspaces_of_valkey_9_1_come_back() {
     seeds(ServerKind::Valkey91);
 }
+
+#[test]
+fn a_collection_without_elements_comes_back_where_servers_keep_it() {
+    let folder = TempFolder::new();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    // The field is refused, and the hash stays: so 6.2.5 does it.
+    let bytes = [
+        loader::command(&[&b"HINCRBYFLOAT"[..], b"h", b"f", b"inf"]),
+        loader::command(&[&b"SET"[..], b"a", b"1"]),
+    ];
+    fs::write(at("log"), bytes.concat()).unwrap();
+    let words = ["rewrite-aof", "--like", "redis-6.2", "--layout", "rdb"];
+    write(&words, Path::new(&at("log")), Path::new(&at("rdb")));
+    let json = dump::redkit_ok(&["dump-to-json", "-q", &at("rdb")]);
+    fs::write(at("json"), json).unwrap();
+    for (target, keys) in [("redis-6.2", 2), ("redis-7.0", 1)] {
+        let back = at(target);
+        dump::redkit_ok(&[
+            "from-json",
+            "-q",
+            &at("json"),
+            "-o",
+            &back,
+            "--target",
+            target,
+        ]);
+        let lines = dump::redkit_ok(&["dump-to-json", "-q", &back]);
+        assert_eq!(lines.lines().count(), keys, "{target}: {lines}");
+    }
+    let digest = |name: &str| full_digest(Path::new(&at(name)), "redis-6.2");
+    assert_eq!(digest("redis-6.2"), digest("rdb"));
+}
