@@ -248,6 +248,19 @@ impl Map {
         }
     }
 
+    /// Has what stands from an offset on not mapped by huge pages, which come and go as one.
+    #[cfg(target_os = "linux")]
+    fn in_small_pages(&self, offset: u64) {
+        let Some(bytes) = &self.bytes else { return };
+        let from = usize::try_from(offset).map_or(bytes.len(), |from| from.min(bytes.len()));
+        // Advice that fails is no harm.
+        let _ = bytes.advise_range(memmap2::Advice::NoHugePage, from, bytes.len() - from);
+    }
+
+    /// Other systems are not told.
+    #[cfg(not(target_os = "linux"))]
+    fn in_small_pages(&self, _: u64) {}
+
     /// Where a map takes no advice, the system lets go of pages as it sees fit.
     #[cfg(not(unix))]
     fn release(&self, _: Range<u64>) {}
@@ -274,6 +287,7 @@ impl Map {
 pub(crate) struct Behind<'d> {
     map: Option<&'d Map>,
     reached: u64,
+    stretch: u64,
 }
 
 /// Pages are let go of in groups of so many bytes, in which the system maps them.
@@ -284,7 +298,23 @@ const STRETCH: u64 = 1 << 20;
 impl<'d> Behind<'d> {
     /// For a map, or for nothing.
     pub(crate) fn new(map: Option<&'d Map>) -> Self {
-        Behind { map, reached: 0 }
+        Behind {
+            map,
+            reached: 0,
+            stretch: STRETCH,
+        }
+    }
+
+    /// For what stands from an offset on, of which so many bytes are let go of at a time: little of
+    /// the file counts as memory in use, for some more work.
+    pub(crate) fn closely(map: &'d Map, offset: u64, stretch: u64) -> Self {
+        map.in_small_pages(offset);
+        // What an earlier pass has not let go of.
+        map.release(offset..map.len() as u64);
+        Behind {
+            stretch,
+            ..Behind::from(map, offset)
+        }
     }
 
     /// For a map of which something else has what stands before this offset.
@@ -292,13 +322,14 @@ impl<'d> Behind<'d> {
         Behind {
             map: Some(map),
             reached: offset.next_multiple_of(PAGES),
+            stretch: STRETCH,
         }
     }
 
     /// Everything before this offset was read.
     pub(crate) fn reach(&mut self, offset: u64) {
         if let Some(map) = self.map
-            && offset >= self.reached.saturating_add(STRETCH)
+            && offset >= self.reached.saturating_add(self.stretch)
         {
             map.release(self.reached..offset);
             // What is not let go of as yet is next time.

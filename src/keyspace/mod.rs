@@ -13,6 +13,7 @@ pub mod hash;
 mod held;
 mod ints;
 pub mod list;
+mod members;
 pub mod module;
 mod node;
 pub mod pack;

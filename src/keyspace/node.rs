@@ -378,7 +378,7 @@ impl Node {
             (self.start, self.end) = (to as u16, (to + size) as u16);
             return;
         }
-        let room = (wanted + wanted / 4).next_multiple_of(UNIT).min(NODE);
+        let room = (wanted + wanted / 8).next_multiple_of(UNIT).min(NODE);
         // A small one gets just what its heap block has anyway.
         let room = match wanted {
             0..128 => wanted.next_multiple_of(UNIT),

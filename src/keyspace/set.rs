@@ -5,10 +5,9 @@ use crate::bytes::number::parse_canonical_i64;
 use crate::encoding::intset::Intset;
 use crate::error::Result;
 use crate::keyspace::ints::Ints;
+use crate::keyspace::members::Members;
 use crate::keyspace::pack::Pack;
 use crate::keyspace::rules::Rules;
-use crate::keyspace::table::{Keyed, Table};
-use crate::keyspace::text::Text;
 use crate::record::{DataType, RdbType, ValueVisitor};
 
 /// Members without order, in the form that the server would hold them in: integers, packed, or a
@@ -20,17 +19,7 @@ pub struct Set(Form);
 enum Form {
     Ints(Ints),
     Packed(Pack),
-    Table(Box<Table<Member>>),
-}
-
-#[derive(Clone, Debug)]
-struct Member(Text);
-
-impl Keyed for Member {
-    #[inline]
-    fn key(&self) -> &[u8] {
-        &self.0
-    }
+    Table(Box<Members<()>>),
 }
 
 impl Default for Set {
@@ -135,7 +124,7 @@ impl Set {
                 if table.find_hashed(hash, member).is_some() {
                     return false;
                 }
-                table.add_hashed(hash, Member(Text::new(member)));
+                table.add_hashed(hash, member, ());
                 true
             }
             Form::Packed(pack) => {
@@ -184,7 +173,7 @@ impl Set {
     pub fn remove_element(&mut self, member: Element<'_>) -> bool {
         let mut text = itoa::Buffer::new();
         match &mut self.0 {
-            Form::Table(table) => table.remove(member.bytes(&mut text)).is_some(),
+            Form::Table(table) => table.remove(member.bytes(&mut text)),
             Form::Packed(pack) => match pack.find(pack.start(), 1, member.bytes(&mut text)) {
                 Some(at) => {
                     pack.remove(at, 1);
@@ -222,7 +211,7 @@ impl Set {
     pub fn contains_element(&self, member: Element<'_>) -> bool {
         let mut text = itoa::Buffer::new();
         match &self.0 {
-            Form::Table(table) => table.contains(member.bytes(&mut text)),
+            Form::Table(table) => table.find(member.bytes(&mut text)).is_some(),
             Form::Packed(pack) => pack
                 .find(pack.start(), 1, member.bytes(&mut text))
                 .is_some(),
@@ -268,8 +257,8 @@ impl Set {
         };
         let ints = ints.into_iter().flat_map(Ints::iter);
         let pack = pack.into_iter().flat_map(Pack::entries);
-        let table = table.into_iter().flat_map(|table| table.iter());
-        let table = table.map(|member| Element::Bytes(&member.0));
+        let table = table.into_iter().flat_map(|table| table.names());
+        let table = table.map(Element::Bytes);
         ints.chain(pack).chain(table)
     }
 
@@ -299,10 +288,7 @@ impl Set {
         match &self.0 {
             Form::Ints(ints) => ints.heap(),
             Form::Packed(pack) => pack.heap(),
-            Form::Table(table) => {
-                let texts = table.iter().map(|member| member.0.heap()).sum::<usize>();
-                size_of::<Table<Member>>() + table.heap() + texts
-            }
+            Form::Table(table) => size_of::<Members<()>>() + table.heap(),
         }
     }
 
@@ -310,17 +296,18 @@ impl Set {
     fn add_to_table(&mut self, member: &[u8]) -> bool {
         self.make_table();
         if let Form::Table(table) = &mut self.0 {
-            table.add(Member(Text::new(member)));
+            table.add_hashed(super::table::hash(member), member, ());
         }
         true
     }
 
     #[cold]
     fn make_table(&mut self) {
-        let mut table = Box::<Table<Member>>::default();
+        let mut table = Box::<Members<()>>::default();
         for member in self.iter() {
             let mut text = itoa::Buffer::new();
-            table.add(Member(Text::new(member.bytes(&mut text))));
+            let member = member.bytes(&mut text);
+            table.add_hashed(super::table::hash(member), member, ());
         }
         self.0 = Form::Table(table);
     }

@@ -1,9 +1,10 @@
 //! A table of things that have a name: keys, fields, members.
 //!
-//! An index of 9 bytes an entry over a slab of entries. The index holds 32 bits of each hash, so
-//! that it grows without looking at an entry; the slab grows by pieces, so that nothing is copied
-//! and no memory is held twice. An entry keeps its place until it is removed, so that a place can
-//! stand for it elsewhere (in the order of a sorted set).
+//! An index over a slab of entries. The index of a small table has 3 bytes an entry, and hashes names
+//! anew where it grows; that of a larger one has 9, 32 bits of each hash among them, so that it grows
+//! without looking at an entry. The slab grows by pieces, so that nothing is copied and no memory is
+//! held twice. An entry keeps its place until it is removed, so that a place can stand for it elsewhere
+//! (in the order of a sorted set).
 
 use std::sync::LazyLock;
 
@@ -18,8 +19,10 @@ pub trait Keyed {
 }
 
 /// Entries of a piece of the slab.
-const PIECE: usize = 1024;
-/// From so many entries on, the first piece is no longer doubled.
+const PIECE: usize = 256;
+/// Places that a small index has.
+const SMALL: u32 = 8192;
+/// From so many entries on, a piece is no longer doubled.
 const GROWN: usize = 16;
 
 /// Hash of a name. Differs from run to run, so that nobody can write a file of names that collide;
@@ -44,10 +47,32 @@ fn spread(hash: u32) -> u64 {
     u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
+/// Where the entries of each hash are.
+#[derive(Clone, Debug)]
+enum Index {
+    /// As long as all are below [`SMALL`].
+    Small(HashTable<u16>),
+    /// Anywhere, with the hash.
+    Large(HashTable<Place>),
+}
+
+/// The hash that the index has of an entry.
+#[inline]
+fn spread_of<E: Keyed>(pieces: &[Vec<Option<E>>], at: u16) -> u64 {
+    let at = usize::from(at);
+    let entry = pieces
+        .get(at / PIECE)
+        .and_then(|piece| piece.get(at % PIECE));
+    let name = entry
+        .and_then(Option::as_ref)
+        .map_or(&[] as &[u8], Keyed::key);
+    spread(hash(name) as u32)
+}
+
 /// Entries by name.
 #[derive(Clone, Debug)]
 pub struct Table<E> {
-    index: HashTable<Place>,
+    index: Index,
     pieces: Vec<Vec<Option<E>>>,
     free: Vec<u32>,
 }
@@ -55,7 +80,7 @@ pub struct Table<E> {
 impl<E> Default for Table<E> {
     fn default() -> Self {
         Table {
-            index: HashTable::new(),
+            index: Index::Small(HashTable::new()),
             pieces: Vec::new(),
             free: Vec::new(),
         }
@@ -66,13 +91,16 @@ impl<E: Keyed> Table<E> {
     /// Entries in it.
     #[inline]
     pub fn len(&self) -> usize {
-        self.index.len()
+        match &self.index {
+            Index::Small(index) => index.len(),
+            Index::Large(index) => index.len(),
+        }
     }
 
     /// True without entries.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.index.is_empty()
+        self.len() == 0
     }
 
     /// The place of this name.
@@ -85,11 +113,19 @@ impl<E: Keyed> Table<E> {
     #[inline]
     pub fn find_hashed(&self, hash: u64, name: &[u8]) -> Option<u32> {
         let short = hash as u32;
-        self.index
-            .find(spread(short), |place| {
-                place.hash == short && self.at(place.at).is_some_and(|entry| entry.key() == name)
-            })
-            .map(|place| place.at)
+        let is_it = |at: u32| self.at(at).is_some_and(|entry| entry.key() == name);
+        match &self.index {
+            Index::Small(index) => {
+                let found = index.find(spread(short), |at| is_it(u32::from(*at)));
+                found.map(|at| u32::from(*at))
+            }
+            Index::Large(index) => {
+                let found = index.find(spread(short), |place| {
+                    place.hash == short && is_it(place.at)
+                });
+                found.map(|place| place.at)
+            }
+        }
     }
 
     /// Where the first entry of this hash is, which is nearly always the one looked for. No entry is
@@ -97,8 +133,13 @@ impl<E: Keyed> Table<E> {
     #[inline]
     pub fn likely(&self, hash: u64) -> Option<u32> {
         let short = hash as u32;
-        let found = self.index.find(spread(short), |place| place.hash == short);
-        found.map(|place| place.at)
+        match &self.index {
+            Index::Small(index) => index.find(spread(short), |_| true).map(|at| u32::from(*at)),
+            Index::Large(index) => {
+                let found = index.find(spread(short), |place| place.hash == short);
+                found.map(|place| place.at)
+            }
+        }
     }
 
     /// The entry at a place.
@@ -161,28 +202,62 @@ impl<E: Keyed> Table<E> {
             None => self.push(entry),
         };
         let short = hash as u32;
-        let place = Place { hash: short, at };
-        self.index
-            .insert_unique(spread(short), place, |place| spread(place.hash));
+        if at >= SMALL {
+            self.enlarge();
+        }
+        match &mut self.index {
+            Index::Small(index) => {
+                let pieces = &self.pieces;
+                index.insert_unique(spread(short), at as u16, |at| spread_of(pieces, *at));
+            }
+            Index::Large(index) => {
+                let place = Place { hash: short, at };
+                index.insert_unique(spread(short), place, |place| spread(place.hash));
+            }
+        }
         at
+    }
+
+    /// Has the index of a large table.
+    #[inline]
+    fn enlarge(&mut self) {
+        if let Index::Small(small) = &self.index {
+            self.index = Index::Large(Self::enlarged(small, &self.pieces));
+        }
+    }
+
+    #[cold]
+    fn enlarged(small: &HashTable<u16>, pieces: &[Vec<Option<E>>]) -> HashTable<Place> {
+        let mut large = HashTable::with_capacity(small.len() + 1);
+        for at in small {
+            let place = usize::from(*at);
+            let entry = pieces
+                .get(place / PIECE)
+                .and_then(|piece| piece.get(place % PIECE));
+            let Some(entry) = entry.and_then(Option::as_ref) else {
+                continue;
+            };
+            let hash = hash(entry.key()) as u32;
+            let at = u32::from(*at);
+            large.insert_unique(spread(hash), Place { hash, at }, |place| spread(place.hash));
+        }
+        large
     }
 
     fn push(&mut self, entry: E) -> u32 {
         if self.pieces.last().is_none_or(|last| last.len() == PIECE) {
-            // The first piece grows as it must, for most tables are small; those behind it are whole.
-            let room = if self.pieces.is_empty() { 0 } else { PIECE };
-            if room == 0 {
+            if self.pieces.is_empty() {
                 self.pieces.reserve_exact(1);
             }
-            self.pieces.push(Vec::with_capacity(room));
+            self.pieces.push(Vec::new());
         }
         let before = (self.pieces.len() - 1) * PIECE;
         let mut at = before;
         if let Some(last) = self.pieces.last_mut() {
             at += last.len();
-            // By a quarter: doubled, a quarter of all that such tables take would be unused.
-            if last.len() == last.capacity() && last.len() >= GROWN {
-                last.reserve_exact((last.len() / 4).min(PIECE - last.len()));
+            // By an eighth of all: doubled, a quarter of what such tables take would be unused.
+            if last.len() == last.capacity() && before + last.len() >= GROWN {
+                last.reserve_exact(((before + last.len()) / 8).min(PIECE - last.len()));
             }
             last.push(Some(entry));
         }
@@ -208,24 +283,51 @@ impl<E: Keyed> Table<E> {
     }
 
     fn take(&mut self, hash: u64, at: u32) -> Option<E> {
-        let found = self
-            .index
-            .find_entry(spread(hash as u32), |place| place.at == at);
-        if let Ok(entry) = found {
-            entry.remove();
+        let spread_hash = spread(hash as u32);
+        match &mut self.index {
+            Index::Small(index) => {
+                let found = index.find_entry(spread_hash, |place| u32::from(*place) == at);
+                drop(found.map(|entry| entry.remove()));
+            }
+            Index::Large(index) => {
+                let found = index.find_entry(spread_hash, |place| place.at == at);
+                drop(found.map(|entry| entry.remove()));
+            }
         }
         let piece = self.pieces.get_mut(at as usize / PIECE)?;
         let entry = piece.get_mut(at as usize % PIECE)?.take();
-        if self.index.is_empty() {
+        if self.is_empty() {
             *self = Table::default();
-        } else {
-            self.free.push(at);
-            // What was removed is given back once it is most of it.
-            if self.index.capacity() > 64 && self.index.len() < self.index.capacity() / 8 {
-                self.index.shrink_to_fit(|place| spread(place.hash));
+            return entry;
+        }
+        self.free.push(at);
+        // What was removed is given back once it is most of it.
+        let sparse = |len: usize, capacity: usize| capacity > 64 && len < capacity / 8;
+        match &mut self.index {
+            Index::Small(index) if sparse(index.len(), index.capacity()) => {
+                let pieces = &self.pieces;
+                index.shrink_to_fit(|at| spread_of(pieces, *at));
             }
+            Index::Large(index) if sparse(index.len(), index.capacity()) => {
+                index.shrink_to_fit(|place| spread(place.hash));
+            }
+            _ => {}
         }
         entry
+    }
+
+    /// The same with other entries of the same names, at the same places.
+    pub(super) fn map<F>(self, mut into: impl FnMut(E) -> F) -> Table<F> {
+        let pieces = self.pieces.into_iter().map(|piece| {
+            let mut mapped = Vec::with_capacity(piece.capacity());
+            mapped.extend(piece.into_iter().map(|entry| entry.map(&mut into)));
+            mapped
+        });
+        Table {
+            pieces: pieces.collect(),
+            index: self.index,
+            free: self.free,
+        }
     }
 
     /// Every entry, in an order that means nothing.
@@ -252,7 +354,11 @@ impl<E: Keyed> Table<E> {
     /// Bytes that index and slab take, without what the entries have on the heap.
     pub fn heap(&self) -> usize {
         let slab: usize = self.pieces.iter().map(Vec::capacity).sum();
-        self.index.capacity() * 8 / 7 * 9 + slab * size_of::<Option<E>>() + self.free.capacity() * 4
+        let index = match &self.index {
+            Index::Small(index) => index.capacity() * 8 / 7 * 3,
+            Index::Large(index) => index.capacity() * 8 / 7 * 9,
+        };
+        index + slab * size_of::<Option<E>>() + self.free.capacity() * 4
     }
 }
 

@@ -26,9 +26,9 @@ use crate::task::{InputPath, Run, open};
 use load::load;
 
 /// Bytes between two words on how far a log is played.
-const TELL_EVERY: u64 = 1 << 20;
+const TELL_EVERY: u64 = 256 << 10;
 /// Bytes in front of the one that is read that threads may not have played yet, as a rule.
-const IN_FLIGHT: u64 = 1 << 20;
+const IN_FLIGHT: u64 = 512 << 10;
 /// Bytes of a key in the index of its table: 9, and three quarters of the index are full.
 const INDEX_ENTRY: usize = 12;
 /// Databases that a server has unless it is told otherwise.
@@ -431,6 +431,7 @@ impl Session<'_, '_> {
             }
         }
         let mut rest = data.get(start..).unwrap_or_default();
+        let mut behind = Behind::closely(map, start as u64, TELL_EVERY);
         let mut told = start as u64;
         let mut args = Vec::new();
         while !rest.is_empty() {

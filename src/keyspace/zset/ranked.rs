@@ -4,8 +4,7 @@
 //! A chunk is found by its first score, a place in it by halving; the counts of chunks are summed by
 //! blocks of chunks, so that ranks cost little with millions of members.
 
-use crate::keyspace::table::{Keyed, Table};
-use crate::keyspace::text::Text;
+use crate::keyspace::members::Members;
 use crate::keyspace::zset::Change;
 
 /// Most members of a chunk. More would be moved with each change, fewer make more chunks, which are
@@ -16,20 +15,6 @@ const SMALL: usize = CHUNK / 8;
 /// Chunks of a block.
 const BLOCK: usize = 64;
 
-/// A member with its score.
-#[derive(Clone, Debug)]
-pub(super) struct Scored {
-    pub(super) member: Text,
-    pub(super) score: f64,
-}
-
-impl Keyed for Scored {
-    #[inline]
-    fn key(&self) -> &[u8] {
-        &self.member
-    }
-}
-
 #[derive(Clone, Debug, Default)]
 struct Chunk {
     scores: Vec<f64>,
@@ -39,7 +24,8 @@ struct Chunk {
 /// Members by name and in order.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Ranked {
-    table: Table<Scored>,
+    /// Members and their scores.
+    table: Members<f64>,
     /// Boxed, so that little is moved where one is put between others.
     #[allow(clippy::vec_box)]
     chunks: Vec<Box<Chunk>>,
@@ -49,8 +35,6 @@ pub(super) struct Ranked {
     counts: Vec<u16>,
     /// Members of each block of chunks.
     blocks: Vec<u32>,
-    /// Bytes of names on the heap.
-    names: usize,
 }
 
 impl Ranked {
@@ -70,26 +54,25 @@ impl Ranked {
 
     #[inline]
     pub(super) fn score(&self, member: &[u8]) -> Option<f64> {
-        self.table.get(member).map(|found| found.score)
+        let place = self.table.find(member)?;
+        self.table.at(place).map(|(_, score)| *score)
     }
 
     /// Gives a member a score.
     pub(super) fn insert(&mut self, member: &[u8], score: f64) -> Change {
         let hash = crate::keyspace::table::hash(member);
         let Some(place) = self.table.find_hashed(hash, member) else {
-            let member = Text::new(member);
-            self.names += member.heap();
-            let (chunk, at) = self.lower(score, &member);
-            let place = self.table.add_hashed(hash, Scored { member, score });
+            let (chunk, at) = self.lower(score, member);
+            let place = self.table.add_hashed(hash, member, score);
             self.put(chunk, at, score, place);
             return Change::New;
         };
-        let old = self.table.at(place).map_or(score, |found| found.score);
+        let old = self.table.at(place).map_or(score, |(_, old)| *old);
         if old == score {
             return Change::None;
         }
         if let Some(found) = self.table.at_mut(place) {
-            found.score = score;
+            *found = score;
         }
         let (chunk, at) = self.lower(old, member);
         if !self.shift(chunk, at, score, member) {
@@ -101,13 +84,12 @@ impl Ranked {
     }
 
     pub(super) fn remove(&mut self, member: &[u8]) -> bool {
-        let Some(found) = self.table.get(member) else {
+        let Some(score) = self.score(member) else {
             return false;
         };
-        let (chunk, at) = self.lower(found.score, member);
+        let (chunk, at) = self.lower(score, member);
         self.take(chunk, at);
-        self.forget(member);
-        true
+        self.table.remove(member)
     }
 
     /// Removes the members of these ranks.
@@ -129,9 +111,7 @@ impl Ranked {
             };
             let count = left.min(found.places.len() - at);
             for place in found.places.get(at..at + count).unwrap_or_default() {
-                if let Some(gone) = self.table.remove_at(*place) {
-                    self.names -= gone.member.heap();
-                }
+                self.table.remove_at(*place);
             }
             found.scores.drain(at..at + count);
             found.places.drain(at..at + count);
@@ -233,12 +213,12 @@ impl Ranked {
             self.len() * 12 * 4 / 3
         };
         let each = size_of::<Box<Chunk>>() + size_of::<Chunk>() + 8 + 2;
-        size_of::<Ranked>() + self.table.heap() + self.names + order + self.chunks.capacity() * each
+        size_of::<Ranked>() + self.table.heap() + order + self.chunks.capacity() * each
     }
 
     #[inline]
     fn name(&self, place: u32) -> &[u8] {
-        self.table.at(place).map_or(&[], |found| &found.member)
+        self.table.at(place).map_or(&[], |(name, _)| name)
     }
 
     /// Where a member with this score is or would be.
@@ -304,7 +284,7 @@ impl Ranked {
         }
         let to = &mut self.chunks[chunk];
         if to.places.len() == to.places.capacity() && to.places.len() >= 32 {
-            let more = (to.places.len() / 4).min(CHUNK - to.places.len());
+            let more = (to.places.len() / 8).min(CHUNK - to.places.len());
             to.scores.reserve_exact(more);
             to.places.reserve_exact(more);
         }
@@ -444,12 +424,6 @@ impl Ranked {
         }
         (chunk, left)
     }
-
-    fn forget(&mut self, member: &[u8]) {
-        if let Some(gone) = self.table.remove(member) {
-            self.names -= gone.member.heap();
-        }
-    }
 }
 
 /// Members of some ranks, from both ends.
@@ -514,9 +488,8 @@ impl DoubleEndedIterator for Range<'_> {
 /// Takes members in any order, which are ordered at the end.
 #[derive(Debug, Default)]
 pub(super) struct Loading {
-    table: Table<Scored>,
+    table: Members<f64>,
     order: Vec<(f64, u32)>,
-    names: usize,
 }
 
 impl Loading {
@@ -526,9 +499,7 @@ impl Loading {
         if self.table.find_hashed(hash, member).is_some() {
             return false;
         }
-        let member = Text::new(member);
-        self.names += member.heap();
-        let place = self.table.add_hashed(hash, Scored { member, score });
+        let place = self.table.add_hashed(hash, member, score);
         self.order.push((score, place));
         true
     }
@@ -543,7 +514,7 @@ impl Loading {
         if let Some((found, _)) = self.order.get_mut(place as usize) {
             *found = join(*found, score);
             if let Some(entry) = self.table.at_mut(place) {
-                entry.score = *found;
+                *entry = *found;
             }
         }
     }
@@ -555,7 +526,7 @@ impl Loading {
     /// Orders them.
     pub(super) fn finish(mut self) -> Ranked {
         let table = &self.table;
-        let name = |place: u32| table.at(place).map_or(&[] as &[u8], |found| &found.member);
+        let name = |place: u32| table.at(place).map_or(&[] as &[u8], |(name, _)| name);
         let compare = |a: &(f64, u32), b: &(f64, u32)| super::order(a.0, name(a.1), b.0, name(b.1));
         // Servers save the highest first.
         if self.order.is_sorted_by(|a, b| compare(a, b).is_ge()) {
@@ -563,10 +534,7 @@ impl Loading {
         } else if !self.order.is_sorted_by(|a, b| compare(a, b).is_le()) {
             self.order.sort_unstable_by(compare);
         }
-        let mut ranked = Ranked {
-            names: self.names,
-            ..Ranked::default()
-        };
+        let mut ranked = Ranked::default();
         // Room in each, so that what is put between does not halve all of them at once.
         for part in self.order.chunks(CHUNK * 7 / 8) {
             let chunk = Chunk {
