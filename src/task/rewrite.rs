@@ -25,6 +25,8 @@ use crate::write::{Format, Lack};
 
 /// Keys that a job writes.
 const JOB: usize = 512;
+/// More keys than are given back in no time.
+const MANY: u64 = 100_000;
 /// What files of a set are called where the input has no name for them.
 const STEM: &str = "appendonly.aof";
 
@@ -97,9 +99,10 @@ pub fn rewrite(
     let errors = written.findings.errors();
     let (sum, vectors, behind) = job.write(&keyspace, head, &mut to, &mut written)?;
     // Millions of keys are not given back one by one, except where their room is needed again.
-    match layout {
-        Layout::Resp => drop(keyspace),
-        _ => std::mem::forget(keyspace),
+    if layout != Layout::Resp && report.keys() > MANY {
+        std::mem::forget(keyspace);
+    } else {
+        drop(keyspace);
     }
     // What the target cannot hold is left out only where that is said in so many words.
     if written.findings.errors() > errors {
