@@ -124,6 +124,7 @@ impl<'t, W: Write> SnapshotWriter<'t, W> {
     fn add(&mut self, db: u32, key: &[u8], written: Written) -> Result<()> {
         match written {
             Written::Whole => {}
+            Written::Empty => return Ok(()),
             Written::Without(lack) | Written::Not(lack) => {
                 return Err(self.lacking(&lack).in_key(db, key));
             }

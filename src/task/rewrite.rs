@@ -7,6 +7,7 @@ use crate::command::Like;
 use crate::error::{Error, ErrorKind, Hint, Result};
 use crate::io::kind::Kind;
 use crate::io::ordered::{Piece, Pieces, Wanted, ordered};
+use crate::keyspace::digest::Digest;
 use crate::keyspace::{Keyspace, Slot};
 use crate::record::filter::Filter;
 use crate::report::replay::ReplayReport;
@@ -24,6 +25,8 @@ use crate::write::{Format, Lack};
 
 /// Keys that a job writes.
 const JOB: usize = 512;
+/// More keys than are given back in no time.
+const MANY: u64 = 100_000;
 /// What files of a set are called where the input has no name for them.
 const STEM: &str = "appendonly.aof";
 
@@ -94,17 +97,20 @@ pub fn rewrite(
         run,
     };
     let errors = written.findings.errors();
-    let (sum, behind) = job.write(&keyspace, head, &mut to, &mut written)?;
+    let (sum, vectors, behind) = job.write(&keyspace, head, &mut to, &mut written)?;
     // Millions of keys are not given back one by one, except where their room is needed again.
-    match layout {
-        Layout::Resp => drop(keyspace),
-        _ => std::mem::forget(keyspace),
+    if layout != Layout::Resp && report.keys() > MANY {
+        std::mem::forget(keyspace);
+    } else {
+        drop(keyspace);
     }
     // What the target cannot hold is left out only where that is said in so many words.
     if written.findings.errors() > errors {
         return Ok(written);
     }
-    written.full_digest = Some(sum.full.to_string());
+    let mut full = sum.full;
+    full.join(vectors);
+    written.full_digest = Some(full.to_string());
     if let Some(map) = to.read_back(run.threads)? {
         let found = match layout {
             Layout::Resp => proof::of_commands(&[&map], &format, Summing::Full, run)?,
@@ -244,10 +250,10 @@ impl Job<'_> {
         mut head: Head,
         to: &mut Destination,
         report: &mut WriteReport,
-    ) -> Result<(Sum, Vec<u8>)> {
+    ) -> Result<(Sum, Digest, Vec<u8>)> {
         let (format, allowed) = (self.format, self.options.allowed);
         let mut lacks = Lacks::default();
-        let mut sum = Sum::default();
+        let (mut sum, mut vectors) = (Sum::default(), Digest::default());
         if !format.has_functions() {
             for source in std::mem::take(&mut head.functions) {
                 let name = crate::keyspace::library_name(&source);
@@ -318,6 +324,7 @@ impl Job<'_> {
                 report.keys += made.keys;
                 report.expires += made.expires;
                 sum.join(made.sum);
+                vectors.join(made.vectors);
                 for one in made.lacking.drain(..) {
                     lacks.add(one, format, allowed);
                 }
@@ -341,6 +348,6 @@ impl Job<'_> {
         let behind = assembler.end()?;
         report.findings.append(lacks.findings);
         (report.dropped, report.reduced) = (lacks.dropped, lacks.reduced);
-        Ok((sum, behind))
+        Ok((sum, vectors, behind))
     }
 }

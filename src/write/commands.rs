@@ -15,11 +15,11 @@ use crate::bytes::number::{ScoreText, write_double};
 use crate::encoding::crc64;
 use crate::error::Result;
 use crate::keyspace::module::Module;
-use crate::keyspace::{NEVER, Value, vector};
+use crate::keyspace::{NEVER, Value, load, may_be_empty, vector};
 use crate::rdb::Scratch;
 use crate::rdb::value::walk;
 use crate::record::value::StreamEvent;
-use crate::record::{DataType, Entry, StreamId, ValueVisitor, Walk};
+use crate::record::{DataType, Entry, RdbType, StreamId, ValueVisitor, Walk};
 use crate::write::entries::{Entries, at_key};
 use crate::write::format::{Allowed, Format, Lack, Written};
 use crate::write::vectors;
@@ -75,15 +75,18 @@ impl<'f> Commands<'f> {
         let key = entry.key.to_bytes();
         let key = key.map_err(|problem| at_key(problem, entry))?;
         let meta = entry.meta.is_some();
+        let rdb_type = entry.value.rdb_type;
+        let estimates = self.format.estimates(rdb_type);
+        if estimates
+            && !meta
+            && let Some(value) = load(&entry.value, scratch, &self.format.rules)?
+        {
+            return self.value(&key, entry.expires_at, &value, out);
+        }
         let told = |to: &mut dyn ValueVisitor| walk(&entry.value, scratch, to);
-        if let Some(written) = self.by_commands(
-            &key,
-            entry.expires_at,
-            entry.value.rdb_type.data_type(),
-            meta,
-            told,
-            out,
-        )? {
+        if let Some(written) =
+            self.by_commands(&key, entry.expires_at, rdb_type, meta, told, out)?
+        {
             return Ok(written);
         }
         self.payload.clear();
@@ -117,11 +120,8 @@ impl<'f> Commands<'f> {
             return Ok(Written::Whole);
         }
         let told = |to: &mut dyn ValueVisitor| value.walk(to);
-        let of = value.data_type();
-        // No command makes an empty collection, which old servers may have.
-        if !value.is_empty()
-            && let Some(written) = self.by_commands(key, expires_at, of, false, told, out)?
-        {
+        let of = value.rdb_type(&self.format.rules);
+        if let Some(written) = self.by_commands(key, expires_at, of, false, told, out)? {
             return Ok(written);
         }
         self.payload.clear();
@@ -135,11 +135,12 @@ impl<'f> Commands<'f> {
         &mut self,
         key: &[u8],
         expires_at: Option<i64>,
-        of: DataType,
+        rdb_type: RdbType,
         meta: bool,
         mut told: impl FnMut(&mut dyn ValueVisitor) -> Result<()>,
         out: &mut Vec<u8>,
     ) -> Result<Option<Written>> {
+        let of = rdb_type.data_type();
         if matches!(
             of,
             DataType::Module | DataType::Array | DataType::Cron | DataType::Json
@@ -184,6 +185,12 @@ impl<'f> Commands<'f> {
         };
         told(&mut teller)?;
         teller.finish();
+        if teller.out.len() == start {
+            return Ok(match may_be_empty(rdb_type, &self.format.rules) {
+                true => None,
+                false => Some(Written::Empty),
+            });
+        }
         let (lacks, dropped) = (teller.lacks_field_expiry, teller.dropped_field_expiry);
         if lacks {
             out.truncate(start);
@@ -204,7 +211,7 @@ impl<'f> Commands<'f> {
         written: &Written,
         out: &mut Vec<u8>,
     ) {
-        if matches!(written, Written::Not(_)) {
+        if matches!(written, Written::Not(_) | Written::Empty) {
             return;
         }
         let version = u16::try_from(self.format.version.number).unwrap_or(u16::MAX);
@@ -255,7 +262,9 @@ struct StreamLook {
     added: u64,
     /// The most that a group has read.
     read: u64,
-    producers: bool,
+    /// The state of idempotent producers is told, and how many there are.
+    idempotence: bool,
+    producers: u64,
     /// A pending entry without entry or consumer.
     loose: bool,
     /// Consumers that were seen but have nothing pending; Valkey and Redis make them by command.
@@ -267,7 +276,8 @@ impl StreamLook {
         let backwards = format.has_stream_counters() && self.max_deleted > self.last;
         // Since 8.2 XGROUP CREATE takes what is more than was ever added for that.
         let unheard = format.rules.since((8, 2), NEVER) && self.read > self.added;
-        self.producers || self.loose || self.repeated || backwards || unheard
+        let producers = self.producers > 0 || (self.idempotence && format.has_producers());
+        producers || self.loose || self.repeated || backwards || unheard
     }
 }
 
@@ -290,7 +300,9 @@ impl ValueVisitor for StreamLook {
                 entries_read: Some(read),
                 ..
             } => self.read = self.read.max(read),
-            StreamEvent::Producers { .. } => self.producers = true,
+            StreamEvent::Producers { count, .. } => {
+                (self.idempotence, self.producers) = (true, count);
+            }
             _ => {}
         }
         Ok(())

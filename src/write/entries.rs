@@ -334,10 +334,10 @@ impl<'f> Entries<'f> {
                     RdbType::Stream2,
                     RdbType::Stream1,
                 ];
-                let most = if shape.producers > 0 {
-                    from
-                } else {
-                    RdbType::Stream3
+                // Where nobody told the settings of idempotent producers, the server has its own.
+                let most = match shape.idempotence {
+                    true => from,
+                    false => RdbType::Stream3,
                 };
                 let mut fitting = newest.into_iter().filter(|of| *of <= most);
                 fitting.find(|of| self.format.takes(*of))?
@@ -393,6 +393,8 @@ struct Shape {
     count: usize,
     longest: usize,
     expiring: usize,
+    /// The state of idempotent producers is told, and how many there are.
+    idempotence: bool,
     producers: u64,
 }
 
@@ -411,6 +413,7 @@ impl ValueVisitor for Shape {
 
     fn stream(&mut self, event: StreamEvent<'_>) -> Result<()> {
         if let StreamEvent::Producers { count, .. } = event {
+            self.idempotence = true;
             self.producers += count;
         }
         Ok(())

@@ -120,6 +120,12 @@ impl Format {
         self.target.knows_type(RdbType::Stream2)
     }
 
+    /// Whether the server estimates what a stream of this type does not say, as it loads it from a
+    /// snapshot: how much its groups have read.
+    pub fn estimates(&self, rdb_type: RdbType) -> bool {
+        rdb_type == RdbType::Stream1 && self.has_stream_counters()
+    }
+
     /// Whether the server may have the module of this type: it cannot be known of any but one.
     pub fn may_have_module(&self, name: &[u8]) -> bool {
         name != VECTORSET || self.target.loads_vector_sets()
@@ -194,4 +200,7 @@ pub enum Written {
     Without(Lack),
     /// Nothing was written, since the target cannot hold this.
     Not(Lack),
+    /// Nothing was written: no command makes a collection without elements, and the target would leave
+    /// it out of a snapshot as well.
+    Empty,
 }

@@ -22,7 +22,7 @@ use crate::support::server::ServerKind;
 use crate::targets::{LIKES, encoded};
 
 /// Longest seed.
-const LONGEST: usize = 6000;
+const LONGEST: usize = 3000;
 const NOW: i64 = 1_795_800_000_000;
 
 struct Seeds<'a> {

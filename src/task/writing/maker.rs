@@ -4,12 +4,12 @@ use crate::bytes::Element;
 use crate::error::{Error, Place, Result, What};
 use crate::keyspace::digest::{Detail, Digest, FullDigest, ValueDigest};
 use crate::keyspace::module::Module;
-use crate::keyspace::{Rules, Slot, Value};
+use crate::keyspace::{Rules, Slot, Value, load};
 use crate::rdb::Scratch;
 use crate::rdb::value::{count, walk};
 use crate::record::filter::Filter;
 use crate::record::room::Room;
-use crate::record::{DataType, Entry, RawValue, RdbType, Stored, Walk};
+use crate::record::{DataType, Entry, RawValue, RdbType, Stored, ValueVisitor, Walk};
 use crate::task::writing::print::{Print, Quick};
 use crate::task::writing::proof::{Sum, detail, unlike};
 use crate::task::writing::{Lacking, Layout, ModuleAux};
@@ -32,6 +32,8 @@ pub(crate) struct Made {
     pub(crate) lacking: Vec<Lacking>,
     /// The sum of what was written.
     pub(crate) sum: Sum,
+    /// The full digest of the vector sets that `sum` has only as servers sum them.
+    pub(crate) vectors: Digest,
     /// As many keys as were wanted are there.
     pub(crate) enough: bool,
     /// Where the input was read to.
@@ -174,6 +176,9 @@ impl<'f> Maker<'f> {
         if is_vectors(value) {
             let sum = vectors_sum(db, name, expires_at, value, self.format)?;
             made.sum.vectors.join(sum);
+            let detail = detail(self.format, true);
+            made.vectors
+                .join(sum_value(db, name, expires_at, value, detail)?);
         } else {
             let detail = detail(self.format, keeps_expiry(&written));
             let full = sum_value(db, name, expires_at, value, detail)?;
@@ -224,7 +229,7 @@ impl<'f> Maker<'f> {
             let value = &entry.value;
             match is_raw(value.rdb_type.data_type()) {
                 true => print.raw(value.rdb_type, value.bytes),
-                false => walk(value, &mut self.scratch, &mut print)?,
+                false => as_loaded(value, &mut self.scratch, self.format, &mut print)?,
             }
             let quick = print.of_key(entry.db, &key, entry.expires_at);
             made.sum.quick.join(quick);
@@ -280,6 +285,7 @@ impl<'f> Maker<'f> {
             Written::Whole => (None, true),
             Written::Without(lack) => (Some(lack), true),
             Written::Not(lack) => (Some(lack), false),
+            Written::Empty => (None, false),
         };
         if let Some(lack) = lack {
             made.lacking.push(Lacking {
@@ -413,9 +419,24 @@ pub(super) fn sum_entry(
     let value = &entry.value;
     match is_raw(value.rdb_type.data_type()) {
         true => full.raw(value.rdb_type, value.bytes),
-        false => walk(value, scratch, &mut full)?,
+        false => as_loaded(value, scratch, format, &mut full)?,
     }
     Ok(full.finish())
+}
+
+/// Tells a value as the target has it once it has loaded it.
+fn as_loaded<V: ValueVisitor>(
+    value: &RawValue<'_>,
+    scratch: &mut Scratch,
+    format: &Format,
+    to: &mut V,
+) -> Result<()> {
+    if format.estimates(value.rdb_type)
+        && let Some(loaded) = load(value, scratch, &format.rules)?
+    {
+        return loaded.walk(to);
+    }
+    walk(value, scratch, to)
 }
 
 /// Types whose values are summed as they stand in the file.

@@ -385,12 +385,17 @@ fn held(rules: &Rules, commands: &[Vec<Vec<u8>>], several: bool) {
     }
 }
 
+/// Whether two threads play as well: for one input of eight, since they wait for each other.
+fn several(flags: u8, data: &[u8]) -> bool {
+    (usize::from(flags) + data.len()).is_multiple_of(8)
+}
+
 /// A server, and commands in short form.
 pub(super) fn commands(data: &[u8]) {
     let Some((&[first, flags], data)) = data.split_first_chunk() else {
         return;
     };
-    held(&rules(first), &decoded(data), flags & 7 == 0);
+    held(&rules(first), &decoded(data), several(flags, data));
 }
 
 /// A server, and a log.
@@ -406,7 +411,7 @@ pub(super) fn log(data: &[u8]) {
             commands.push(command.args().map(<[u8]>::to_vec).collect());
         }
     }
-    held(&rules(first), &commands, flags & 7 == 0);
+    held(&rules(first), &commands, several(flags, data));
 }
 
 /// The log that commands in short form stand for.
