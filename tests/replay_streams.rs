@@ -16,6 +16,10 @@ use support::engine::{Engine, Random, now, shown};
 use support::resp::Reply;
 use support::server::{Server, ServerKind};
 
+/// Commands that are sent at once: a process that waits for another one at every command waits most of
+/// the time where the machine has other work.
+const TOGETHER: usize = 30;
+
 fn key(r: &mut Random) -> String {
     match r.below(12) {
         0 => r.pick(&["str", "nosuch"]).to_owned(),
@@ -497,36 +501,43 @@ fn run(kind: ServerKind, seed: u64, steps: usize, entries: u64, bytes: u64) {
     let first = ["APPEND", "str", "x"];
     cmd!(client, "APPEND", "str", "x").no_error();
     engine.call(&first, now());
-    for step in 0..steps {
-        let command = command(&mut r, kind, &mut top);
-        past.push(command.join(" "));
-        let mut asked = vec![command.clone()];
-        asked.extend(questions());
+    for start in (0..steps).step_by(TOGETHER) {
+        let mut sent = Vec::new();
+        for _ in start..(start + TOGETHER).min(steps) {
+            sent.push(command(&mut r, kind, &mut top));
+            if r.one_in(400) {
+                for text in ["DEL s t", "XADD s 1-1 a 1"] {
+                    sent.push(text.split(' ').map(str::to_owned).collect());
+                }
+                top = 1;
+            }
+        }
+        // Behind each of them the questions.
+        let asked: Vec<_> = sent
+            .iter()
+            .flat_map(|command| [vec![command.clone()], questions()].concat())
+            .collect();
         let now = now();
         let mut answers = client.pipeline(&asked).into_iter();
-        let answer = answers.next().unwrap();
-        let at = clock_of(&command, &answer).unwrap_or(now);
-        let answer = shown(&settle(&command[0], answer), now);
-        let state: Vec<String> = answers.map(|reply| shown(&reply, now)).collect();
-        let found = shown(&settle(&command[0], engine.call(&command, at)), now);
-        let our_state_now = our_state(&mut engine, now);
-        let tail = past[past.len().saturating_sub(25)..].join("\n  ");
-        assert_eq!(
-            (&answer, &state),
-            (&found, &our_state_now),
-            "{kind}, seed {seed}, step {step}:\n  {tail}"
-        );
-        if step % 150 == 149 {
-            reload(&mut client, &server, &mut engine, (entries, bytes), &past);
+        for command in sent {
+            past.push(command.join(" "));
+            let answer = answers.next().unwrap();
+            let at = clock_of(&command, &answer).unwrap_or(now);
+            let answer = shown(&settle(&command[0], answer), now);
+            let state = answers.by_ref().take(questions().len());
+            let state: Vec<String> = state.map(|reply| shown(&reply, now)).collect();
+            let found = shown(&settle(&command[0], engine.call(&command, at)), now);
+            let our_state_now = our_state(&mut engine, now);
+            let tail = past[past.len().saturating_sub(25)..].join("\n  ");
+            assert_eq!(
+                (&answer, &state),
+                (&found, &our_state_now),
+                "{kind}, seed {seed}, step {}:\n  {tail}",
+                past.len()
+            );
         }
-        if r.one_in(400) {
-            for text in ["DEL s t", "XADD s 1-1 a 1"] {
-                let command: Vec<String> = text.split(' ').map(str::to_owned).collect();
-                client.cmd(&command.iter().map(|a| a.as_bytes()).collect::<Vec<_>>());
-                engine.call(&command, now);
-                past.push(text.to_owned());
-            }
-            top = 1;
+        if (start + TOGETHER).is_multiple_of(150) {
+            reload(&mut client, &server, &mut engine, (entries, bytes), &past);
         }
     }
 }
