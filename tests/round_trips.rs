@@ -31,14 +31,31 @@ fn like(kind: ServerKind) -> &'static str {
     }
 }
 
+/// Bytes of a string that a command may ask for.
+const LARGEST: i64 = 4 << 20;
+
+/// Whether a command makes a giant of a string: a live server refuses SETBIT at 2^32, but from 7.0 on
+/// one that loads a log obeys, and a few strings of 512 MB would be all that these tests are about.
+/// (`replay_hostile` has them.)
+fn makes_a_giant(args: &[Vec<u8>]) -> bool {
+    let number =
+        |at: usize| -> Option<i64> { std::str::from_utf8(args.get(at)?).ok()?.parse().ok() };
+    let end = match args[0].as_slice() {
+        b"SETRANGE" => number(2),
+        b"SETBIT" => number(2).map(|bit| bit / 8),
+        _ => None,
+    };
+    end.is_some_and(|end| end > LARGEST)
+}
+
 /// A log of random commands, many of which a server would refuse.
 fn log(folder: &Path, kind: ServerKind, seed: u64) -> PathBuf {
     let mut random = Random::new(seed);
     let mut bytes = Vec::new();
     for _ in 0..COMMANDS {
         if let Command::Plain(args) = grammar::command(&mut random, kind, NOW) {
-            // There is to be much to write.
-            if args[0].starts_with(b"FLUSH") {
+            // There is to be much to write, but not by one command alone.
+            if args[0].starts_with(b"FLUSH") || makes_a_giant(&args) {
                 continue;
             }
             let args: Vec<&[u8]> = args.iter().map(Vec::as_slice).collect();
@@ -199,6 +216,9 @@ fn round_trips(kind: ServerKind, seed: u64) {
 fn seeds(kind: ServerKind) {
     for seed in 1..=count(2, 100) as u64 {
         round_trips(kind, seed + support::seed() * 1000);
+        if support::full() && seed % 20 == 0 {
+            eprintln!("{kind}: {seed} seeds");
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use super::resp::Reply;
 use super::server::{Family, ServerKind};
 
 /// A time that a command may put back, ms.
-const LONG: i64 = 500_000_000_000;
+pub(crate) const LONG: i64 = 500_000_000_000;
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
 /// Numbers that a seed tells.

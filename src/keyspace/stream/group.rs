@@ -7,8 +7,63 @@ use crate::keyspace::rules::Rules;
 use crate::keyspace::stream::node::Seek;
 use crate::record::StreamId;
 
-/// Groups by name.
-pub type Groups = BTreeMap<Box<[u8]>, Group>;
+/// The groups of a stream.
+#[derive(Debug, Default)]
+pub(super) struct Groups {
+    /// By name.
+    pub(super) named: BTreeMap<Box<[u8]>, Group>,
+    /// The lowest of the last IDs, as Redis 8.2 remembers it from when it last asked: that of a group that
+    /// was destroyed stays until another group has it and leaves it.
+    lowest: Option<StreamId>,
+}
+
+/// A copy of a stream asks anew.
+impl Clone for Groups {
+    fn clone(&self) -> Self {
+        Groups {
+            named: self.named.clone(),
+            lowest: None,
+        }
+    }
+}
+
+impl Groups {
+    /// Adds a group; false where there is one of this name.
+    pub(super) fn add(&mut self, name: &[u8], group: Group) -> bool {
+        if self.named.contains_key(name) {
+            return false;
+        }
+        self.lowest = self.lowest.map(|lowest| lowest.min(group.last_id));
+        self.named.insert(name.into(), group);
+        true
+    }
+
+    /// Sets the last ID of a group.
+    pub(super) fn set_last_id(&mut self, name: &[u8], id: StreamId) {
+        let Some(group) = self.named.get_mut(name) else {
+            return;
+        };
+        let before = std::mem::replace(&mut group.last_id, id);
+        self.lowest = match self.lowest {
+            Some(lowest) if id < lowest => Some(id),
+            Some(lowest) if before == lowest => None,
+            other => other,
+        };
+    }
+
+    /// Whether some group has not had an entry yet, or has it among its pending ones.
+    pub(super) fn refer_to(&mut self, id: StreamId) -> bool {
+        let last_ids = self.named.values().map(|group| group.last_id);
+        let Some(lowest) = last_ids.min() else {
+            return false;
+        };
+        *self.lowest.get_or_insert(lowest) < id
+            || self
+                .named
+                .values()
+                .any(|group| group.pending.contains_key(&id))
+    }
+}
 
 /// A consumer group.
 #[derive(Clone, Debug, Default)]

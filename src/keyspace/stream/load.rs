@@ -145,7 +145,8 @@ impl<'r> Loader<'r> {
             _ => entries_read,
         };
         let groups = self.stream.groups.get_or_insert_default();
-        groups.insert(name.into(), Group::new(last_id, entries_read));
+        let group = Group::new(last_id, entries_read);
+        groups.named.insert(name.into(), group);
         self.group = name.into();
     }
 

@@ -16,12 +16,13 @@ use std::collections::VecDeque;
 use crate::keyspace::rules::Rules;
 use crate::record::{RdbType, StreamId};
 
-pub use group::{Consumer, Group, Groups, Pending};
+pub use group::{Consumer, Group, Pending};
 pub(super) use load::Loader;
 pub use load::load;
 pub use node::{Pair, Pairs};
 pub use trim::{References, Threshold};
 
+use group::Groups;
 use load::Producers;
 use node::{Node, Record, Seek};
 
@@ -161,39 +162,41 @@ impl Stream {
 
     /// Groups by name.
     pub fn groups(&self) -> impl Iterator<Item = (&[u8], &Group)> {
-        let groups = self.groups.iter().flat_map(|groups| groups.iter());
+        let groups = self.groups.iter().flat_map(|groups| groups.named.iter());
         groups.map(|(name, group)| (name.as_ref(), group))
     }
 
     /// How many groups there are.
     pub fn group_count(&self) -> usize {
-        self.groups.as_ref().map_or(0, |groups| groups.len())
+        self.groups.as_ref().map_or(0, |groups| groups.named.len())
     }
 
     /// A group.
     pub fn group(&self, name: &[u8]) -> Option<&Group> {
-        self.groups.as_ref()?.get(name)
+        self.groups.as_ref()?.named.get(name)
     }
 
-    /// A group, to be changed.
+    /// A group, to be changed; for its last ID see [`Stream::set_group_id`].
     pub fn group_mut(&mut self, name: &[u8]) -> Option<&mut Group> {
-        self.groups.as_mut()?.get_mut(name)
+        self.groups.as_mut()?.named.get_mut(name)
     }
 
     /// Makes a group; false where there is one of this name.
     pub fn add_group(&mut self, name: &[u8], group: Group) -> bool {
-        let groups = self.groups.get_or_insert_default();
-        if groups.contains_key(name) {
-            return false;
+        self.groups.get_or_insert_default().add(name, group)
+    }
+
+    /// Sets the last ID that a group has had.
+    pub fn set_group_id(&mut self, name: &[u8], id: StreamId) {
+        if let Some(groups) = &mut self.groups {
+            groups.set_last_id(name, id);
         }
-        groups.insert(name.into(), group);
-        true
     }
 
     /// Removes a group; false where there is none.
     pub fn remove_group(&mut self, name: &[u8]) -> bool {
         let groups = self.groups.as_mut();
-        groups.is_some_and(|groups| groups.remove(name).is_some())
+        groups.is_some_and(|groups| groups.named.remove(name).is_some())
     }
 
     /// Adds an entry behind the others; its ID is above the last one.
@@ -285,7 +288,8 @@ impl Stream {
         let Some(node) = at.and_then(|at| self.nodes.get(at)) else {
             return false;
         };
-        match self.groups.as_mut().and_then(|it| it.get_mut(group)) {
+        let groups = self.groups.as_mut().map(|groups| &mut groups.named);
+        match groups.and_then(|groups| groups.get_mut(group)) {
             Some(group) => node.find(id, &mut group.seek).is_some(),
             None => node.find(id, &mut Seek::default()).is_some(),
         }

@@ -95,8 +95,11 @@ impl Stream {
             if stop {
                 break;
             }
-            let stays = record.deleted
-                || references == References::Acknowledged && self.is_referenced(record.id);
+            let mut is_referenced = || {
+                let groups = self.groups.as_mut();
+                groups.is_some_and(|groups| groups.refer_to(record.id))
+            };
+            let stays = record.deleted || references == References::Acknowledged && is_referenced();
             if !stays {
                 length = length.saturating_sub(1);
                 doomed.push(record.id);
@@ -138,10 +141,11 @@ impl Stream {
         true
     }
 
-    /// Whether some group has not had the entry yet, or has it among its pending ones.
-    pub fn is_referenced(&self, id: StreamId) -> bool {
-        self.groups()
-            .any(|(_, group)| group.last_id < id || group.pending().contains_key(&id))
+    /// Whether some group has not had the entry yet, or has it among its pending ones; so it seems too
+    /// where Redis 8.2 remembers a group that is gone.
+    pub fn is_referenced(&mut self, id: StreamId) -> bool {
+        let groups = self.groups.as_mut();
+        groups.is_some_and(|groups| groups.refer_to(id))
     }
 
     /// Takes an entry from the pending ones of every group.
@@ -149,7 +153,7 @@ impl Stream {
         for group in self
             .groups
             .iter_mut()
-            .flat_map(|groups| groups.values_mut())
+            .flat_map(|groups| groups.named.values_mut())
         {
             group.settle(id);
         }

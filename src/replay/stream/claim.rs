@@ -89,8 +89,10 @@ pub(super) fn xclaim(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
     needs_clock(cx, claim.idle)?;
     let wants_reply = cx.wants_reply;
     let (stream, rules) = stream_with_group(cx, key, group)?;
+    if stream.group(group).is_some_and(|it| it.last_id < last_id) {
+        stream.set_group_id(group, last_id);
+    }
     if let Some(group) = stream.group_mut(group) {
-        group.last_id = group.last_id.max(last_id);
         // Since Redis 7.2 the consumer is there, even if it gets nothing.
         if rules.since((7, 2), (0, 0)) {
             let number = group.find_or_add(consumer, now, rules);

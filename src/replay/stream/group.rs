@@ -148,10 +148,11 @@ fn set_id(
         text => id::loose(text, 0)?,
     };
     let entries_read = at_most_added(cx, entries_read, added);
-    let stream = cx.stream_mut(key)?;
-    if let Some(group) = stream.and_then(|stream| stream.group_mut(group)) {
-        group.last_id = id;
-        group.entries_read = entries_read;
+    if let Some(stream) = cx.stream_mut(key)? {
+        stream.set_group_id(group, id);
+        if let Some(group) = stream.group_mut(group) {
+            group.entries_read = entries_read;
+        }
     }
     Ok(Reply::OK)
 }

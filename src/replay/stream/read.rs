@@ -173,11 +173,18 @@ pub(super) fn xread(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
         starts.push(match text {
             [b'$'] | [b'$', 0, ..] => last,
             [b'+'] | [b'+', 0, ..] if cx.rules.since((7, 4), (8, 0)) => {
-                let newest = match cx.rules.since((8, 2), NEVER) {
+                // Redis 8.0 began to look for what is there, Valkey 9.1 to answer where nothing ever was.
+                let newest = match cx.rules.since((8, 0), NEVER) {
                     true => stream.and_then(Stream::last_live).unwrap_or(last),
                     false => last,
                 };
-                previous_id(newest).unwrap_or(LOWEST)
+                match previous_id(newest) {
+                    Some(id) => id,
+                    None if stream.is_some() && !cx.rules.since((8, 0), (9, 1)) => {
+                        return Err(Rejection::error("ERR the stream last element ID is 0-0"));
+                    }
+                    None => LOWEST,
+                }
             }
             [b'>'] | [b'>', 0, ..] => {
                 return Err(Rejection::error(
@@ -330,7 +337,8 @@ fn deliver(
     let Some(mut known) = stream.group_mut(group).map(std::mem::take) else {
         return Vec::new();
     };
-    let from = next_id(known.last_id).unwrap_or(HIGHEST);
+    let before = known.last_id;
+    let from = next_id(before).unwrap_or(HIGHEST);
     let counts = rules.since((7, 0), (0, 0));
     // The stream itself does not change, so the group is worked on apart.
     let mut entries = Vec::new();
@@ -357,8 +365,10 @@ fn deliver(
             }
         }
     }
-    if let Some(group) = stream.group_mut(group) {
-        *group = known;
+    let reached = std::mem::replace(&mut known.last_id, before);
+    if let Some(place) = stream.group_mut(group) {
+        *place = known;
     }
+    stream.set_group_id(group, reached);
     entries
 }
