@@ -452,3 +452,90 @@ fn a_block_of_zeros_in_a_value_leaves_its_key_in_doubt() {
     assert_eq!(names, ["one", "two", "ours", "three", "four"]);
     assert_eq!(doubts, [("zeroed-block".to_owned(), 1)]);
 }
+
+/// So many keys, and what stands in front of them.
+fn numbered(name: &str, numbers: std::ops::Range<usize>) -> Vec<u8> {
+    let names: Vec<String> = numbers.map(|n| format!("{name} {n:04}")).collect();
+    plain(&names.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// A snapshot of these records, a number of keys in database 0.
+fn snapshot(keys: u16, records: &[u8]) -> Vec<u8> {
+    let [high, low] = keys.to_be_bytes();
+    let head = [b"REDIS0011\xfe\0\xfb", &[0x40 | high, low, 0][..]].concat();
+    [&head, records, WRONG_END].concat()
+}
+
+#[test]
+fn a_byte_that_became_an_end_mark_ends_nothing() {
+    let mut records = numbered("key", 0..2500);
+    let size = records.len() / 2500;
+    // A type that there is none of, and far behind it the end mark.
+    records[100 * size] = b'x';
+    records[2400 * size] = 0xff;
+    let (keys, doubts) = saved_of(&snapshot(2500, &records));
+    for number in 200..2300 {
+        assert!(keys.contains(&(0, format!("key {number:04}"))), "{number}");
+    }
+    let embedded = |(reason, _): &(String, u64)| reason == "embedded-snapshot";
+    assert!(!doubts.iter().any(embedded), "{doubts:?}");
+}
+
+#[test]
+fn keys_of_a_snapshot_that_is_a_value_are_not_those_of_the_file() {
+    let inner = snapshot(200, &numbered("inner", 0..200));
+    // The value was as long as the snapshot is: now it ends in the middle of its magic, before it, or
+    // among its keys.
+    for len in [3, 0, 700] {
+        let [high, low] = u16::to_be_bytes(len);
+        let records = [
+            numbered("outer", 0..100),
+            b"\0\x06backup".to_vec(),
+            vec![0x40 | high, low],
+            inner.clone(),
+            numbered("outer", 100..200),
+        ];
+        let (keys, doubts) = saved_of(&snapshot(201, &records.concat()));
+        let inner = keys.iter().filter(|(_, key)| key.starts_with("inner"));
+        assert_eq!(inner.count(), 0, "{len}: {doubts:?}");
+        let outer = keys.iter().filter(|(_, key)| key.starts_with("outer"));
+        assert!(outer.count() > 80, "{len}: {doubts:?}");
+    }
+}
+
+#[test]
+fn what_stands_before_a_record_that_holds_others_may_be_none() {
+    let swallowed = numbered("key", 100..103);
+    let records = [
+        numbered("key", 0..100),
+        // A value that became too short: its rest reads as a key, and as the start of another one.
+        b"\0\x04hurt\x05value".to_vec(),
+        b"\0\x02zz\x03abc".to_vec(),
+        vec![0x10, 1, b'q', swallowed.len() as u8],
+        swallowed,
+        numbered("key", 103..200),
+    ];
+    let (keys, _) = saved_of(&snapshot(201, &records.concat()));
+    assert!(!keys.contains(&(0, "zz".to_owned())));
+    assert!(!keys.contains(&(0, "hurt".to_owned())));
+    assert!(keys.len() > 100, "{}", keys.len());
+}
+
+#[test]
+fn a_damaged_value_holds_no_record_that_takes_many_others_for_its_value() {
+    let behind = numbered("key", 100..200);
+    let [high, low] = u16::to_be_bytes((behind.len() / 2) as u16);
+    // The end of the damaged value looks like a string that reaches over half of the keys behind it.
+    let inside = [b"no listpack\0\x01w".to_vec(), vec![0x40 | high, low]].concat();
+    let records = [
+        numbered("key", 0..100),
+        vec![0x10, 4],
+        b"hurt".to_vec(),
+        vec![inside.len() as u8],
+        inside,
+        behind,
+    ];
+    let (keys, doubts) = saved_of(&snapshot(201, &records.concat()));
+    let names = (0..200).map(|n| (0, format!("key {n:04}")));
+    assert_eq!(keys, names.collect::<Vec<_>>(), "{doubts:?}");
+}

@@ -338,6 +338,48 @@ impl<'d> Behind<'d> {
     }
 }
 
+/// Lets go of a map's pages for who looks here and there, so that no place counts as read.
+#[derive(Debug)]
+pub(crate) struct Strewn<'d> {
+    map: Option<&'d Map>,
+    /// Bytes that may have been mapped since pages were let go of.
+    mapped: u64,
+}
+
+/// Bytes mapped by looks here and there, at the most.
+const STREWN: u64 = 8 << 20;
+
+impl<'d> Strewn<'d> {
+    /// For a map, or for nothing.
+    pub(crate) fn new(map: Option<&'d Map>) -> Self {
+        Strewn { map, mapped: 0 }
+    }
+
+    /// So many bytes were read.
+    #[inline]
+    pub(crate) fn over(&mut self, bytes: usize) {
+        self.mapped += bytes as u64;
+        if self.mapped >= STREWN {
+            self.let_go();
+        }
+    }
+
+    /// A place so many bytes behind the last one was looked at; the system maps what stands around it
+    /// as well.
+    #[inline]
+    pub(crate) fn at_one(&mut self, behind: usize) {
+        self.over(behind.min(PAGES as usize));
+    }
+
+    #[cold]
+    fn let_go(&mut self) {
+        self.mapped = 0;
+        if let Some(map) = self.map {
+            map.release(0..u64::MAX);
+        }
+    }
+}
+
 impl Deref for Map {
     type Target = [u8];
     #[inline]

@@ -14,6 +14,7 @@
 //! behind which neither the file ends nor a log begins.
 
 use crate::bytes::Element;
+use crate::io::source::{Map, Strewn};
 use crate::rdb::parser::{RdbParser, State, opcode};
 use crate::rdb::string;
 use crate::record::types::{Dialect, RdbType};
@@ -29,15 +30,43 @@ pub(crate) const ZEROS: [u8; 6] = [0; 6];
 /// Effort for each byte of a snapshot, and at the least: input made for the purpose must not cost more.
 const PATIENCE: u64 = 64;
 const PATIENCE_LEAST: u64 = 1 << 26;
-/// Bytes of the first record of a chain where it takes time for each element, and whether a weak
-/// start will do: one after the other is tried.
-const FIRST_OF_MANY: [(usize, bool); 3] = [(4 << 10, false), (4 << 20, false), (4 << 20, true)];
+/// What is tried one after the other.
+const TRIES: [Try; 4] = [
+    Try::new(4 << 10, LATER, false),
+    Try::new(4 << 20, LATER, false),
+    Try::new(4 << 20, LATER, true),
+    Try::new(4 << 20, usize::MAX, true),
+];
+/// Bytes of a later record: where a guess is wrong, its count of elements may lead through all of a
+/// file, and the pages of that would be held.
+const LATER: usize = 32 << 20;
 /// Records at the start of a chain that should have a name and a value.
 const STRONG: usize = 4;
+/// First bytes of numbers that take four and eight more.
+const LONG_NAME: u8 = 0x80;
+const LONG: u8 = 0x81;
+/// Bytes that are searched for the start of a record at a time.
+const WINDOW: usize = 1 << 20;
 /// Bytes of an AUX field's name.
 const AUX_NAME: usize = 64;
 /// Lowest version in which a database's number is followed by how many keys it has.
 const RESIZE_SINCE: u32 = 7;
+
+/// How far a guess is followed where a record takes time for each element.
+#[derive(Clone, Copy, Debug)]
+struct Try {
+    /// Bytes of the first record and of those behind it, at the most.
+    first: usize,
+    later: usize,
+    /// Whether a weak start will do.
+    weak: bool,
+}
+
+impl Try {
+    const fn new(first: usize, later: usize, weak: bool) -> Self {
+        Try { first, later, weak }
+    }
+}
 
 /// How a chain ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,19 +124,22 @@ impl Chain {
 
 /// Finds chains, within a bounded effort for the whole of a snapshot.
 #[derive(Debug)]
-pub(crate) struct Resync {
+pub(crate) struct Resync<'d> {
     patience: u64,
+    /// A guess may lead to any place of a file.
+    looks: Strewn<'d>,
     /// Only keys are believed, no records of other kinds, and the first ends here at the latest.
     only_keys: Option<usize>,
     /// Bytes that may open a record, for the dialect that was asked for last.
     openings: Option<(Dialect, Box<[bool; 256]>)>,
 }
 
-impl Resync {
-    /// For a snapshot of so many bytes.
-    pub(crate) fn new(len: usize) -> Self {
+impl<'d> Resync<'d> {
+    /// For so many bytes of a snapshot, that are mapped or stand in memory.
+    pub(crate) fn new(len: usize, map: Option<&'d Map>) -> Self {
         Resync {
             patience: PATIENCE.saturating_mul(len as u64).max(PATIENCE_LEAST),
+            looks: Strewn::new(map),
             only_keys: None,
             openings: None,
         }
@@ -128,14 +160,14 @@ impl Resync {
         fits: &mut dyn FnMut(&Entry<'_>) -> bool,
         accepts: &mut dyn FnMut(&Chain) -> bool,
     ) -> Option<Chain> {
-        for (first, weak) in FIRST_OF_MANY {
+        for Try { first, later, weak } in TRIES {
             let mut at = from;
             while at < until && self.patience > 0 {
                 let Some(next) = self.opening(data, at, until, state.dialect()) else {
                     break;
                 };
                 at = next;
-                let chain = self.follow(data, at, state, (CHAIN, first), fits);
+                let chain = self.follow(data, at, state, (CHAIN, first, later), fits);
                 // One or two records that end in this byte are no snapshot.
                 if chain.end == ChainEnd::Embedded && chain.len() > SHORT_CHAIN {
                     at = chain.behind();
@@ -176,8 +208,8 @@ impl Resync {
         let mut at = from;
         while at < until && self.patience > 0 {
             at = self.opening(data, at, until, state.dialect())?;
-            let [(first, _), ..] = FIRST_OF_MANY;
-            let chain = self.follow(data, at, state, (CHAIN, first), fits);
+            let [Try { first, later, .. }, ..] = TRIES;
+            let chain = self.follow(data, at, state, (CHAIN, first, later), fits);
             if chain.len() > 0 && chain.end != ChainEnd::Embedded && accepts(&chain) {
                 return Some(chain);
             }
@@ -204,11 +236,22 @@ impl Resync {
         let ends = self.only_keys.unwrap_or(data.len());
         let mut at = from;
         loop {
-            let bytes = data.get(at..until)?;
-            at += bytes
-                .iter()
-                .position(|&byte| table.get(usize::from(byte)) == Some(&true))?;
+            let bytes = data.get(at..until.min(at.saturating_add(WINDOW)))?;
+            let opens = |&byte: &u8| table.get(usize::from(byte)) == Some(&true);
+            let next = bytes.iter().position(opens);
+            let passed = next.unwrap_or(bytes.len());
+            self.looks.over(passed);
+            at += passed;
+            if next.is_none() {
+                if passed == 0 {
+                    return None;
+                }
+                continue;
+            }
             let record = data.get(at..ends)?;
+            if let [_, LONG_NAME, ..] = record {
+                self.looks.at_one(usize::MAX);
+            }
             if may_be(record, self.only_keys.is_some()) && !starts_with_zeros(data, at) {
                 return Some(at);
             }
@@ -217,13 +260,13 @@ impl Resync {
     }
 
     /// Follows the records that begin at `at`: `most` of them, the first of them no longer than
-    /// `first` if it takes time for each element.
+    /// `first` if it takes time for each element, and the others no longer than `later`.
     pub(crate) fn follow(
         &mut self,
         data: &[u8],
         at: usize,
         state: &State,
-        (most, first): (usize, usize),
+        (most, first, later): (usize, usize, usize),
         fits: &mut dyn FnMut(&Entry<'_>) -> bool,
     ) -> Chain {
         let mut parser = RdbParser::resume(state.at_db(0), at as u64);
@@ -248,20 +291,28 @@ impl Resync {
                 (true, Some(until)) => data.get(pos..until).unwrap_or_default(),
                 _ => rest,
             };
-            let window = match many && is_first {
-                true => window.get(..first).unwrap_or(window),
-                false => window,
+            let window = match (many, is_first) {
+                (true, true) => window.get(..first).unwrap_or(window),
+                (true, false) => window.get(..later).unwrap_or(window),
+                (false, _) => window,
             };
             let Some((item, len)) = parser.guess(window) else {
                 self.pay(if many { window.len().min(first) / 8 } else { 4 });
+                if many && !is_first {
+                    self.looks.over(window.len());
+                }
                 break ChainEnd::Broken;
             };
+            self.looks.at_one(len);
             self.pay(1 + if many { len / 8 } else { 0 });
             match item {
                 Record::Entry(entry) => {
                     self.pay(entry.value.bytes.len() / 32);
                     if !fits(&entry) {
                         break ChainEnd::Broken;
+                    }
+                    if entry.value.rdb_type != RdbType::String {
+                        self.looks.over(len);
                     }
                     weak |= bounds.len() <= STRONG && is_weak(&entry);
                 }
@@ -304,9 +355,17 @@ fn starts_with_zeros(data: &[u8], at: usize) -> bool {
     data.get(at..).is_some_and(|rest| rest.starts_with(&ZEROS))
 }
 
-/// Whether a key has no name, or a string nothing in it.
+/// Whether a key has no name, a string nothing in it, or a module's value no module: the number of
+/// one holds the nine letters of its name, and is as large as that. The end of a stream looks like
+/// one of a small number.
 pub(crate) fn is_weak(entry: &Entry<'_>) -> bool {
-    entry.key.is_empty() || (entry.value.rdb_type == RdbType::String && entry.value.bytes.len() < 2)
+    let bytes = entry.value.bytes;
+    entry.key.is_empty()
+        || match entry.value.rdb_type {
+            RdbType::String => bytes.len() < 2,
+            RdbType::Module => bytes.first() != Some(&LONG),
+            _ => false,
+        }
 }
 
 /// Whether a record that is no key looks like one that a server writes.
@@ -479,7 +538,7 @@ mod tests {
     fn a_chain_found_from_anywhere_leads_to_where_records_begin() {
         let data = snapshot(&mut Dice::new(7), Mix::Plain, 300_000);
         let (state, bounds) = (state_of(&data), bounds(&data));
-        let mut resync = Resync::new(data.len());
+        let mut resync = Resync::new(data.len(), None);
         for from in (500..250_000).step_by(997) {
             let chain = resync
                 .next_chain(
@@ -500,7 +559,7 @@ mod tests {
         let state = state_of(b"REDIS0011");
         let mut data = vec![0u8; 50_000];
         let find = |data: &[u8]| {
-            Resync::new(data.len())
+            Resync::new(data.len(), None)
                 .next_chain(data, (0, data.len()), &state, &mut |_| true, &mut |_| true)
                 .map(|chain| chain.at())
         };
@@ -537,7 +596,7 @@ mod tests {
         let mut data = b"\x02\0\x80\0\xff\xff\xff".repeat(100_000);
         // Else the last bytes are an end mark with its checksum.
         data.extend_from_slice(b"xy");
-        let mut resync = Resync::new(data.len());
+        let mut resync = Resync::new(data.len(), None);
         let state = state_of(b"REDIS0011");
         let found = resync.next_chain(&data, (0, data.len()), &state, &mut |_| true, &mut |_| true);
         assert!(found.is_none());

@@ -8,6 +8,7 @@
 mod gap;
 mod head;
 mod header;
+mod keys;
 mod ledger;
 mod near;
 mod second;

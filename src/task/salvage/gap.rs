@@ -9,10 +9,11 @@
 use crate::bytes::Problem;
 use crate::error::{Error, Result};
 use crate::rdb::parser::opcode;
-use crate::rdb::resync::{Chain, ChainEnd, is_weak};
+use crate::rdb::resync::{CHAIN, Chain, ChainEnd, is_weak};
 use crate::record::Entry;
 use crate::report::salvage::Reason;
 use crate::task::salvage::ledger::Kind;
+use crate::task::salvage::second::{Against, against};
 use crate::task::salvage::survey::Survey;
 use crate::task::salvage::walk::{Content, RECENT, Unit, Walker};
 
@@ -20,7 +21,7 @@ use crate::task::salvage::walk::{Content, RECENT, Unit, Walker};
 /// counted that few bytes look like.
 const DOUBTFUL_BEFORE: usize = 4;
 /// The same where a record before the gap was found to be the damaged one.
-const DOUBTFUL_BEFORE_KNOWN: usize = 2;
+pub(super) const DOUBTFUL_BEFORE_KNOWN: usize = 2;
 /// Keys between a gap and a record of another kind that may have been read by chance.
 const NEAR: u64 = 8;
 /// Records over which two readings must come together.
@@ -44,6 +45,13 @@ fn shared(one: &Chain, other: &Chain) -> Option<(usize, usize)> {
         Some((records, others))
     });
     found.next()
+}
+
+/// Whether a chain has more records than another one, up to where they come together or it ends.
+fn gains(one: &Chain, other: &Chain) -> bool {
+    let before = |at: usize| other.bounds.partition_point(|bound| *bound <= at);
+    let (others, own) = shared(one, other).unwrap_or_else(|| (one.len(), before(one.behind())));
+    others > own
 }
 
 /// The place behind the type of a record: what is inside of it begins there at the earliest.
@@ -71,11 +79,21 @@ pub(super) fn fits_inside(walker: &mut Walker) -> impl FnMut(&Entry<'_>) -> bool
 impl Survey<'_> {
     /// Finds where records go on; false where they do not.
     pub(super) fn go_on(&mut self, error: Error) -> Result<bool> {
-        let lost_at = self.at;
         if error.problem().is_none() {
             return Err(error);
         }
-        let behind = self.chain_behind(lost_at);
+        let behind = self.chain_behind(self.at);
+        self.go_on_in(self.at, behind, &error)
+    }
+
+    /// Goes on in the chain behind a place where a record cannot be framed, or in one that begins
+    /// before it; false where there is none.
+    pub(super) fn go_on_in(
+        &mut self,
+        lost_at: usize,
+        behind: Option<Chain>,
+        error: &Error,
+    ) -> Result<bool> {
         let before = self.chain_before(lost_at, behind.as_ref());
         let (chain, before) = match (before, behind) {
             (Some(chain), _) => (chain, DOUBTFUL_BEFORE_KNOWN),
@@ -87,11 +105,11 @@ impl Survey<'_> {
                 if !cut {
                     self.doubt(DOUBTFUL_BEFORE)?;
                 }
-                self.note(&error, self.data.len());
+                self.note(error, self.data.len());
                 return Ok(false);
             }
         };
-        self.note(&error, chain.at().max(lost_at));
+        self.note(error, chain.at().max(lost_at));
         self.gap(lost_at, chain, before)?;
         Ok(true)
     }
@@ -122,7 +140,6 @@ impl Survey<'_> {
             self.db = db;
         }
         self.ledger.gap_ends(at, self.db)?;
-        self.since = Some(self.ledger.len());
         self.recent.clear();
         self.barrier = at;
         // The first record may be the rest of one whose expiry stood before it.
@@ -199,7 +216,7 @@ impl Survey<'_> {
                 }
                 continue;
             };
-            let all = (MEET, usize::MAX);
+            let all = (MEET, usize::MAX, usize::MAX);
             let long = self
                 .resync
                 .follow(self.data, chain.at(), &self.state, all, &mut fits);
@@ -272,33 +289,63 @@ impl Survey<'_> {
     /// A chain of whole records inside of a damaged one, that ends where that does or goes on
     /// behind it.
     pub(super) fn chain_inside(&mut self, start: usize, end: usize) -> Option<usize> {
-        let mut fits = fits_inside(&mut self.walker);
-        let mut wanted = |chain: &Chain| {
-            chain.bounds.iter().skip(INSIDE).any(|at| *at == end)
-                || chain.end == ChainEnd::Enough
-                || (chain.behind() > end && chain.end == ChainEnd::Snapshot)
-        };
-        let range = (behind_type(self.data, start), end);
-        // Few records have another inside, and most of those that do are short.
-        self.resync
-            .next_keys_within(
-                self.data,
-                (range, self.data.len()),
-                &self.state,
-                &mut fits,
-                &mut wanted,
-            )
-            .map(|chain| chain.at())
+        let (data, state) = (self.data, self.state.at_db(0));
+        let mut from = behind_type(data, start);
+        let mut behind = None;
+        for _ in 0..READINGS {
+            let mut alone = false;
+            let mut wanted = |chain: &Chain| {
+                let is_long = matches!(chain.end, ChainEnd::Enough | ChainEnd::Snapshot);
+                let found = against(data, chain, (0, end), &state);
+                alone = is_long && matches!(found, Against::Alone);
+                match found {
+                    Against::More => true,
+                    Against::Fewer => false,
+                    Against::One | Against::Inside | Against::Alone => is_long,
+                }
+            };
+            let mut fits = fits_inside(&mut self.walker);
+            // Few records have another inside, and most of those that do are short.
+            let places = ((from, end), data.len());
+            let chain =
+                self.resync
+                    .next_keys_within(data, places, &state, &mut fits, &mut wanted)?;
+            drop(fits);
+            if !alone {
+                return Some(chain.at());
+            }
+            // What cannot be read right behind the record goes on somewhere behind it: one of a few
+            // long strings would take those records for its own.
+            let behind = behind.get_or_insert_with(|| self.long_chain_behind(end));
+            let gains = |behind: &Chain| gains(&chain, behind);
+            if behind.as_ref().is_none_or(gains) {
+                return Some(chain.at());
+            }
+            from = chain.at() + 1;
+        }
+        None
     }
 
-    /// Reads a record that holds others by reading those.
-    pub(super) fn pass_holder(&mut self) -> Result<()> {
+    /// The chain behind a record, with as many records as two readings may take to come together.
+    fn long_chain_behind(&mut self, end: usize) -> Option<Chain> {
+        let chain = self.chain_behind(end.saturating_sub(1))?;
+        let chain = self.improved(chain);
+        let mut fits = fits(&mut self.walker);
+        let all = (MEET, usize::MAX, usize::MAX);
+        let long = self
+            .resync
+            .follow(self.data, chain.at(), &self.state, all, &mut fits);
+        Some(long)
+    }
+
+    /// Reads a record that holds others by reading those; so many keys before it are in doubt.
+    pub(super) fn pass_holder(&mut self, doubtful: usize) -> Result<()> {
         let start = self.at;
         let Some(inside) = self.known.holders.remove(&start) else {
             return Ok(());
         };
         let mut fits = fits(&mut self.walker);
-        let whole = (crate::rdb::resync::CHAIN, usize::MAX);
+        let whole = (CHAIN, usize::MAX, usize::MAX);
         let mut chain = self
             .resync
             .follow(self.data, inside, &self.state, whole, &mut fits);
@@ -307,7 +354,7 @@ impl Survey<'_> {
             // It was believed because of where it ends.
             chain.end = ChainEnd::Enough;
         }
-        self.gap(start, chain, 0)
+        self.gap(start, chain, doubtful)
     }
 
     /// Marks the last keys as doubtful.

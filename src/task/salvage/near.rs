@@ -11,11 +11,9 @@
 //! end, is not what the file once held. A gap that itself is as long as a block needs no such
 //! explanation, and neither do two gaps at a block's distance.
 
-use crate::bytes::Step;
 use crate::io::source::Behind;
-use crate::rdb::parser::RdbParser;
-use crate::record::Record;
 use crate::report::salvage::Reason;
+use crate::task::salvage::keys::Keys;
 use crate::task::salvage::ledger::{Kind, Ledger, Piece};
 use crate::task::salvage::survey::Survey;
 use crate::task::salvage::zeros;
@@ -169,38 +167,14 @@ fn split(
     if piece.run.is_some() || piece.doubt.is_some() || !touched(piece.start, piece.end) {
         return to.push(piece);
     }
-    let mut behind = Behind::new(Some(survey.map));
-    let mut parser = RdbParser::resume(survey.state.at_db(0), piece.start);
-    let from = usize::try_from(piece.start).unwrap_or(usize::MAX);
-    let mut rest = survey.data.get(from..).unwrap_or_default();
-    let mut start = piece.start;
+    let mut behind = Behind::from(survey.map, piece.start);
+    let mut keys = Keys::within(survey, piece.start, piece.end);
     let mut parts: Vec<Piece> = Vec::new();
-    while start < piece.end {
-        let expires = match parser.next_key(rest) {
-            Some((entry, after)) => {
-                rest = after;
-                Some(entry.expires_at.is_some())
-            }
-            None => match parser.parse(rest, true) {
-                Ok(Step::Parsed { consumed, item }) => {
-                    rest = rest.get(consumed..).unwrap_or_default();
-                    match item {
-                        Record::Entry(entry) => Some(entry.expires_at.is_some()),
-                        _ => None,
-                    }
-                }
-                // It was read before, as it was now.
-                _ => return to.push(piece),
-            },
-        };
-        // What stands before a key and belongs to it goes with it.
-        let Some(expires) = expires else {
-            continue;
-        };
-        let end = parser.offset();
+    for key in keys.by_ref() {
+        let (start, end) = (key.start, key.end);
         behind.reach(end);
         let doubt = touched(start, end).then_some(reason);
-        let one = u64::from(expires);
+        let one = u64::from(key.expires);
         match parts.last_mut() {
             Some(last) if last.doubt == doubt => {
                 last.end = end;
@@ -220,7 +194,10 @@ fn split(
                 ..piece
             }),
         }
-        start = end;
     }
-    to.append(&mut parts);
+    // It was read before, as it is now.
+    match keys.reached() >= piece.end {
+        true => to.append(&mut parts),
+        false => to.push(piece),
+    }
 }

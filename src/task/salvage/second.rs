@@ -3,7 +3,7 @@
 
 use crate::bytes::Step;
 use crate::io::ordered::{Piece as Done, Wanted, ordered};
-use crate::io::source::Behind;
+use crate::io::source::{Behind, Map};
 use crate::rdb::parser::{RdbParser, State, opcode};
 use crate::rdb::resync::{Chain, ChainEnd, Resync, SHORT_CHAIN, is_weak};
 use crate::rdb::string;
@@ -19,6 +19,10 @@ use crate::task::salvage::walk::Walker;
 const HOLDS_TWO: usize = 12;
 /// The longest block of a disk, and of a record whose rest reads as a key without a name.
 const BLOCK: usize = 4096;
+/// Bytes of a magic that tell it.
+pub(super) const MAGIC: usize = 6;
+/// Records in a row that may be the rest of one.
+const MOST_WEAK: usize = 512;
 /// A node of a list that is one element.
 const PLAIN: u64 = 1;
 /// Bytes looked at by one thread at a time.
@@ -71,7 +75,7 @@ pub(super) fn holders(survey: &Survey<'_>, run: &Run<'_>) -> Found {
             Some((start, at))
         },
         || Walker::new(Default::default(), run.max_spool),
-        |walker, range, _| (look(data, range, &state, walker), range.1),
+        |walker, range, _| (look(survey.map, range, &state, walker), range.1),
         |piece| {
             if let Done::Done((mut some, end)) = piece {
                 found.holders.append(&mut some.holders);
@@ -86,8 +90,9 @@ pub(super) fn holders(survey: &Survey<'_>, run: &Run<'_>) -> Found {
     found
 }
 
-fn look(data: &[u8], (start, end): (usize, usize), state: &State, walker: &mut Walker) -> Found {
-    let mut resync = Resync::new(end - start);
+fn look(map: &Map, (start, end): (usize, usize), state: &State, walker: &mut Walker) -> Found {
+    let data: &[u8] = map;
+    let mut resync = Resync::new(end - start, Some(map));
     let mut parser = RdbParser::resume(state.clone(), start as u64);
     let mut found = Found::default();
     let mut at = start;
@@ -129,7 +134,7 @@ fn look_into(
     room: usize,
     state: &State,
     walker: &mut Walker,
-    resync: &mut Resync,
+    resync: &mut Resync<'_>,
     found: &mut Found,
 ) {
     let mut is_foreign = None;
@@ -140,7 +145,11 @@ fn look_into(
             if is_foreign.is_none() && is_from_elsewhere(data, chain, next) {
                 is_foreign = Some(!has_header(data.get(at..chain.at())));
             }
-            reads_more(data, chain, next, state)
+            let is_short = chain.end == ChainEnd::Broken && chain.len() <= INSIDE;
+            match against(data, chain, (1, next), state) {
+                Against::More => !is_short || chain.bounds.contains(&next),
+                _ => false,
+            }
         };
         // A key without a name may be the rest of a record that begins in this one.
         let first_ends = match data.get(next..) {
@@ -212,23 +221,49 @@ fn is_from_elsewhere(data: &[u8], chain: &Chain, end: usize) -> bool {
 }
 
 /// Whether a snapshot begins in these bytes.
-fn has_header(bytes: Option<&[u8]>) -> bool {
-    let mut windows = bytes.unwrap_or_default().windows(6);
+pub(super) fn has_header(bytes: Option<&[u8]>) -> bool {
+    let mut windows = bytes.unwrap_or_default().windows(MAGIC);
     windows.any(|window| window == b"REDIS0" || window == b"VALKEY")
 }
 
-/// Whether a chain that begins inside of a record comes together with those behind it, and has more
-/// records up to there.
-fn reads_more(data: &[u8], chain: &Chain, end: usize, state: &State) -> bool {
-    if let Some(records) = chain.bounds.iter().position(|at| *at == end) {
-        return records >= INSIDE;
+/// How a chain that begins inside of a record reads what stands there and behind it, held against
+/// that record and those that follow it.
+pub(super) enum Against {
+    /// They come together, and the chain has more records up to there.
+    More,
+    /// It has not.
+    Fewer,
+    /// It has one record up to the end of the other one: the rest of that may look like one.
+    One,
+    /// The chain ends inside of the record.
+    Inside,
+    /// They do not come together as far as the chain goes, or nothing can be read behind the record.
+    Alone,
+}
+
+/// Compares a chain that begins inside of a record with so many records up to the end of that one, and
+/// with what is read behind it.
+pub(super) fn against(
+    data: &[u8],
+    chain: &Chain,
+    (mut records, end): (usize, usize),
+    state: &State,
+) -> Against {
+    let more = |is_more| match is_more {
+        true => Against::More,
+        false => Against::Fewer,
+    };
+    if let Ok(others) = chain.bounds.binary_search(&end) {
+        return match others >= INSIDE {
+            true => Against::More,
+            false => Against::One,
+        };
     }
-    if chain.behind() < end || chain.end == ChainEnd::Broken && chain.len() <= INSIDE {
-        return false;
+    if chain.behind() < end {
+        return Against::Inside;
     }
     let mut parser = RdbParser::resume(state.clone(), end as u64);
     let mut rest = data.get(end..).unwrap_or_default();
-    let mut records = 1;
     // What stands behind it without a name or a value may be the rest of a record.
     let mut all_weak = true;
     while (parser.offset() as usize) < chain.behind() {
@@ -237,13 +272,18 @@ fn reads_more(data: &[u8], chain: &Chain, end: usize, state: &State) -> bool {
                 rest = rest.get(consumed..).unwrap_or_default();
                 all_weak &= matches!(&item, Record::Entry(entry) if is_weak(entry));
             }
-            _ => return false,
+            _ => return Against::Alone,
         }
         records += 1;
         let at = parser.offset() as usize;
-        if let Some(others) = chain.bounds.iter().position(|bound| *bound == at) {
-            return (others > records && others >= INSIDE) || (others > 0 && all_weak);
+        if let Ok(others) = chain.bounds.binary_search(&at) {
+            let has_more = others > records && others >= INSIDE;
+            return more(has_more || (others > 0 && all_weak));
+        }
+        // A chain of few records may go on far behind this place.
+        if records > chain.len() && (!all_weak || records > MOST_WEAK) {
+            return Against::Fewer;
         }
     }
-    false
+    Against::Alone
 }

@@ -3,13 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::bytes::Step;
 use crate::error::Result;
-use crate::rdb::parser::RdbParser;
-use crate::record::Record;
+use crate::io::source::Behind;
 use crate::record::types::Dialect;
 use crate::report::salvage::Reason;
 use crate::task::duplicates::{KeysTwice, SameKey};
+use crate::task::salvage::keys::Keys;
 use crate::task::salvage::ledger::{Kind, Piece};
 use crate::task::salvage::survey::Survey;
 use crate::task::salvage::{Keep, SalvageOptions};
@@ -295,40 +294,19 @@ fn judge(
 /// The records that begin at these places. What a reading found there that was given up since is none.
 fn records(survey: &Survey<'_>, wanted: &BTreeSet<u64>) -> BTreeMap<u64, Twin> {
     let mut found = BTreeMap::new();
+    let mut behind = Behind::new(Some(survey.map));
     let keys = survey.ledger.pieces().iter();
     let keys = keys.filter(|piece| matches!(piece.kind, Kind::Keys { .. }) && piece.run.is_none());
     for piece in keys {
         let Some(&last) = wanted.range(piece.start..piece.end).next_back() else {
             continue;
         };
-        let mut parser = RdbParser::resume(survey.state.at_db(0), piece.start);
-        let from = usize::try_from(piece.start).unwrap_or(usize::MAX);
-        let mut rest = survey.data.get(from..).unwrap_or_default();
-        let mut start = piece.start;
-        while start <= last {
-            let expires = match parser.next_key(rest) {
-                Some((entry, after)) => {
-                    rest = after;
-                    Some(entry.expires_at.is_some())
-                }
-                None => match parser.parse(rest, true) {
-                    Ok(Step::Parsed { consumed, item }) => {
-                        rest = rest.get(consumed..).unwrap_or_default();
-                        match item {
-                            Record::Entry(entry) => Some(entry.expires_at.is_some()),
-                            _ => None,
-                        }
-                    }
-                    _ => break,
-                },
-            };
-            if let Some(expires) = expires {
-                let end = parser.offset();
-                if wanted.contains(&start) {
-                    found.insert(start, (start, end, expires, piece.doubt.is_some()));
-                }
-                start = end;
+        for key in Keys::within(survey, piece.start, last + 1) {
+            if wanted.contains(&key.start) {
+                let twin = (key.start, key.end, key.expires, piece.doubt.is_some());
+                found.insert(key.start, twin);
             }
+            behind.reach(key.end);
         }
     }
     found

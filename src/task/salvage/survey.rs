@@ -14,8 +14,10 @@ use crate::report::finding::{Finding, Findings};
 use crate::report::salvage::Reason;
 use crate::task::Run;
 use crate::task::duplicates::{Fingerprinter, KeysTwice};
+use crate::task::salvage::gap::DOUBTFUL_BEFORE_KNOWN;
 use crate::task::salvage::head;
-use crate::task::salvage::ledger::{Kind, Ledger};
+use crate::task::salvage::ledger::{Kind, Ledger, Piece};
+use crate::task::salvage::second::{MAGIC, has_header};
 use crate::task::salvage::walk::{Content, Item, RECENT, Stretch, Unit, Walker};
 
 /// Bytes that one thread reads at a time, at the most, and right behind damage.
@@ -33,6 +35,16 @@ pub(super) struct Known {
     pub(super) dbs: BTreeMap<u64, u32>,
     /// Records that hold others, and where the first of those begins.
     pub(super) holders: BTreeMap<usize, usize>,
+}
+
+/// What there is to do behind an item.
+enum Next {
+    /// Take the next one.
+    More,
+    /// Nothing: it was the end.
+    Nothing,
+    /// Read the records behind it anew.
+    Anew,
 }
 
 /// How reading ended.
@@ -55,7 +67,7 @@ pub(super) struct Survey<'d> {
     pub(super) ending: Ending,
     /// Checksum of all before the end mark.
     pub(super) crc: u64,
-    pub(super) resync: Resync,
+    pub(super) resync: Resync<'d>,
     pub(super) walker: Walker,
     /// True where framing never was lost.
     pub(super) unbroken: bool,
@@ -70,8 +82,8 @@ pub(super) struct Survey<'d> {
     pub(super) lost: Option<Error>,
     /// The file ends inside of a record, and nothing else is wrong there.
     pub(super) lost_end: bool,
-    /// Number of the ledger's first piece behind the last gap.
-    pub(super) since: Option<usize>,
+    /// No snapshot that is a value begins in what could not be read before this place.
+    pub(super) embeds_from: u64,
     /// Damaged values that end in what may be the expiry of the next key.
     pub(super) expiries: Vec<(u64, u64)>,
 }
@@ -100,7 +112,7 @@ pub(super) fn survey<'d>(
         findings: Findings::default(),
         ending: Ending::None(data.len()),
         crc: 0,
-        resync: Resync::new(data.len()),
+        resync: Resync::new(data.len(), Some(map)),
         walker: new_walker(),
         unbroken: true,
         known,
@@ -111,7 +123,7 @@ pub(super) fn survey<'d>(
         target: MOST,
         lost: None,
         lost_end: false,
-        since: None,
+        embeds_from: 0,
         expiries: Vec::new(),
     };
     if at > 0 {
@@ -173,7 +185,8 @@ pub(super) fn survey<'d>(
                 break;
             }
         } else if Some(survey.at) == until {
-            survey.pass_holder()?;
+            // It reads as a whole, up to where another one begins: it is the one whose length changed.
+            survey.pass_holder(0)?;
         }
     }
     Ok(survey)
@@ -261,11 +274,12 @@ impl Survey<'_> {
             self.crc = crc64::combine(self.crc, stretch.crc, stretch.summed);
         }
         // Records are looked for inside of these ones, too.
-        self.state = stretch.state;
+        let before = std::mem::replace(&mut self.state, stretch.state);
         for mut finding in stretch.findings {
             finding.db = finding.db.map(|_| self.db);
             self.findings.push(finding);
         }
+        let mut ended = false;
         let mut prints = stretch.prints.as_mut_slice();
         for item in &stretch.items {
             let inside = prints
@@ -283,8 +297,10 @@ impl Survey<'_> {
             if item.run.is_none() {
                 self.keys.add(these)?;
             }
-            if !self.item(item)? {
-                return Ok(false);
+            match self.item(item, &before)? {
+                Next::More => {}
+                Next::Nothing => ended = true,
+                Next::Anew => return Ok(false),
             }
         }
         self.recent.append(&mut stretch.recent);
@@ -292,11 +308,11 @@ impl Survey<'_> {
         self.recent.drain(..from);
         self.at = stretch.end.max(self.at);
         self.lost = stretch.lost;
-        Ok(self.lost.is_none())
+        Ok(!ended && self.lost.is_none())
     }
 
-    /// False behind the end, and where the records behind the item must be read anew.
-    fn item(&mut self, item: &Item) -> Result<bool> {
+    /// Takes what stands at one place; `before` is how the stretch that it is in was read.
+    fn item(&mut self, item: &Item, before: &State) -> Result<Next> {
         let (start, end) = (item.start, item.end);
         let kind = match item.content {
             Content::Keys { keys, expires } => Kind::Keys { keys, expires },
@@ -313,7 +329,7 @@ impl Survey<'_> {
             Content::End(checksum) => {
                 self.ending = Ending::Mark(checksum, end as usize);
                 self.at = end as usize;
-                return Ok(false);
+                return Ok(Next::Nothing);
             }
         };
         self.ledger.add(start, end, item.run, self.db, kind)?;
@@ -331,19 +347,21 @@ impl Survey<'_> {
                 if head::ends_in_expiry(self.data, range) {
                     self.expiries.push((start, end));
                 }
-                return Ok(true);
+                return Ok(Next::More);
             };
-            // What stands behind it was read from the wrong place, or may have been.
-            self.known.holders.insert(start as usize, inside);
-            // The keys of this stretch are not among the last ones as yet.
-            self.recent.clear();
-            self.ledger.cut_back(start, &mut Vec::new());
-            self.at = start as usize;
-            self.pass_holder()?;
+            // What stands behind it was read from the wrong place, or may have been, and what stands
+            // before it may have been, too. The keys of this stretch are not among the last ones as
+            // yet, and of those the ones before it are wanted.
+            let mut again = self.walker.walk(self.data, self.at, range.0, before);
+            self.recent.append(&mut again.recent);
+            self.known.holders.insert(range.0, inside);
+            self.ledger.cut_back(start, &mut self.recent);
+            self.at = range.0;
+            self.pass_holder(DOUBTFUL_BEFORE_KNOWN)?;
             self.target = LEAST;
-            return Ok(false);
+            return Ok(Next::Anew);
         }
-        Ok(true)
+        Ok(Next::More)
     }
 
     /// Whether the end mark that was met is the snapshot's. One with bytes behind it may be a
@@ -362,15 +380,37 @@ impl Survey<'_> {
             return Ok(true);
         };
         self.ending = Ending::None(self.data.len());
-        if let Some(since) = self.since {
-            self.ledger.doubt_since(since, Reason::Embedded);
-        }
-        let at = self
-            .ledger
-            .end()
-            .map_or(mark, |end| usize::try_from(end).unwrap_or(mark));
-        self.gap(at, chain, 0)?;
+        let place = Place::at(mark as u64);
+        let error = Error::bytes(Problem::Malformed, place, What::Record);
+        let Some(embedded) = self.embedded() else {
+            self.embeds_from = mark as u64;
+            self.go_on_in(mark, Some(chain), &error)?;
+            return Ok(false);
+        };
+        self.embeds_from = behind as u64;
+        self.ledger.doubt_since(embedded, Reason::Embedded);
+        self.note(&error, chain.at());
+        self.gap(mark, chain, 0)?;
         Ok(false)
+    }
+
+    /// The number of the piece in which a snapshot begins that is a value: its magic stands in what
+    /// could not be read, or not be believed, as framing was lost in that value.
+    fn embedded(&self) -> Option<usize> {
+        let pieces = self.ledger.pieces().iter().enumerate().rev();
+        let mut pieces = pieces.take_while(|(_, piece)| piece.end > self.embeds_from);
+        let found = pieces.find(|(_, piece)| {
+            let unread = piece.doubt.is_some() || matches!(piece.kind, Kind::Lost(_));
+            unread && piece.run.is_none() && self.has_header(piece)
+        });
+        found.map(|(number, _)| number)
+    }
+
+    /// Whether the magic of a snapshot begins in a piece.
+    fn has_header(&self, piece: &Piece) -> bool {
+        let at = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX);
+        let end = at(piece.end).saturating_add(MAGIC - 1);
+        has_header(self.data.get(at(piece.start)..end.min(self.data.len())))
     }
 
     /// The next record that holds others, and must be read another way.

@@ -359,7 +359,8 @@ fn is_closed(value: &RawValue<'_>) -> bool {
         | RdbType::HashExpiry
         | RdbType::HashValkey
         | RdbType::ZsetBinary
-        | RdbType::ZsetText => false,
+        | RdbType::ZsetText
+        | RdbType::Module => false,
         _ => true,
     }
 }
