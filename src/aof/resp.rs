@@ -390,12 +390,26 @@ fn atoi(text: &[u8]) -> i64 {
 
 /// Appends a command in the form that servers write.
 pub fn write_command<'a>(args: impl ExactSizeIterator<Item = &'a [u8]>, out: &mut Vec<u8>) {
-    write_header(b'*', args.len(), out);
+    write_count(args.len(), out);
     for arg in args {
-        write_header(b'$', arg.len(), out);
-        out.extend_from_slice(arg);
-        out.extend_from_slice(b"\r\n");
+        write_argument(arg, out);
     }
+}
+
+/// Appends the line in front of the arguments of a command that has so many.
+#[inline]
+pub fn write_count(argc: usize, out: &mut Vec<u8>) {
+    write_header(b'*', argc, out);
+}
+
+/// Appends an argument.
+#[inline]
+pub fn write_argument(arg: &[u8], out: &mut Vec<u8>) {
+    // Room for all of it at once: what follows does not look for more.
+    out.reserve(arg.len() + LONGEST_HEADER + 2);
+    write_header(b'$', arg.len(), out);
+    out.extend_from_slice(arg);
+    out.extend_from_slice(b"\r\n");
 }
 
 /// Appends a `#TS:` annotation.
@@ -405,10 +419,24 @@ pub fn write_timestamp(seconds: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
+/// Bytes of the longest line with a number: a mark, twenty digits, CR and LF.
+const LONGEST_HEADER: usize = 23;
+
+#[inline]
 fn write_header(mark: u8, number: usize, out: &mut Vec<u8>) {
-    out.push(mark);
-    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
-    out.extend_from_slice(b"\r\n");
+    let digit = |n: usize| b'0' + n as u8;
+    // Nearly all numbers are that small.
+    match number {
+        0..10 => out.extend_from_slice(&[mark, digit(number), b'\r', b'\n']),
+        10..100 => {
+            out.extend_from_slice(&[mark, digit(number / 10), digit(number % 10), b'\r', b'\n'])
+        }
+        _ => {
+            out.push(mark);
+            out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+            out.extend_from_slice(b"\r\n");
+        }
+    }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@
 //! in Redis, `HSETEX` in Valkey. What commands cannot give back (values of modules, pending entries
 //! whose entry is gone, groups that have read more than there was, idempotent producers) is a `RESTORE` of the value as a snapshot holds it.
 
-use crate::aof::resp::write_command;
+use crate::aof::resp::{write_argument, write_command, write_count};
 use crate::bytes::Element;
 use crate::bytes::number::{ScoreText, write_double};
 use crate::encoding::crc64;
@@ -35,6 +35,16 @@ pub struct Commands<'f> {
     /// For what commands cannot give back.
     entries: Entries<'f>,
     payload: Vec<u8>,
+    room: Room,
+}
+
+/// Room for what is not yet a command, which serves for one key after the other.
+#[derive(Debug, Default)]
+struct Room {
+    args: Vec<u8>,
+    times: Vec<u8>,
+    text: Vec<u8>,
+    ids: Vec<StreamId>,
 }
 
 impl<'f> Commands<'f> {
@@ -45,6 +55,7 @@ impl<'f> Commands<'f> {
             allowed,
             entries: Entries::new(format, allowed),
             payload: Vec::new(),
+            room: Room::default(),
         }
     }
 
@@ -62,16 +73,19 @@ impl<'f> Commands<'f> {
         write_command([&b"FUNCTION"[..], b"LOAD", source].into_iter(), out);
     }
 
-    /// Appends the commands that make a key that stands in a snapshot; its database is selected.
+    /// Appends the commands that make a key that stands in a snapshot; its database is selected. `also`
+    /// is told the value as it is decoded; true where it was told all that is written, and not a
+    /// RESTORE.
     ///
     /// # Errors
     /// A value that cannot be decoded.
-    pub fn entry(
+    pub fn entry<V: ValueVisitor>(
         &mut self,
         entry: &Entry<'_>,
         scratch: &mut Scratch,
         out: &mut Vec<u8>,
-    ) -> Result<Written> {
+        also: &mut V,
+    ) -> Result<(Written, bool)> {
         let key = entry.key.to_bytes();
         let key = key.map_err(|problem| at_key(problem, entry))?;
         let meta = entry.meta.is_some();
@@ -81,18 +95,19 @@ impl<'f> Commands<'f> {
             && !meta
             && let Some(value) = load(&entry.value, scratch, &self.format.rules)?
         {
-            return self.value(&key, entry.expires_at, &value, out);
+            let written = self.value(&key, entry.expires_at, &value, out)?;
+            return Ok((written, false));
         }
         let told = |to: &mut dyn ValueVisitor| walk(&entry.value, scratch, to);
         if let Some(written) =
-            self.by_commands(&key, entry.expires_at, rdb_type, meta, told, out)?
+            self.by_commands(&key, entry.expires_at, rdb_type, meta, told, out, also)?
         {
-            return Ok(written);
+            return Ok((written, true));
         }
         self.payload.clear();
         let written = self.entries.payload(entry, scratch, &mut self.payload)?;
         self.restore(&key, entry.expires_at, &written, out);
-        Ok(written)
+        Ok((written, false))
     }
 
     /// Appends the commands that make a key of a keyspace; its database is selected.
@@ -121,7 +136,9 @@ impl<'f> Commands<'f> {
         }
         let told = |to: &mut dyn ValueVisitor| value.walk(to);
         let of = value.rdb_type(&self.format.rules);
-        if let Some(written) = self.by_commands(key, expires_at, of, false, told, out)? {
+        if let Some(written) =
+            self.by_commands(key, expires_at, of, false, told, out, &mut Nobody)?
+        {
             return Ok(written);
         }
         self.payload.clear();
@@ -131,7 +148,8 @@ impl<'f> Commands<'f> {
     }
 
     /// Appends the commands, where there are such; none where only a RESTORE can give it back.
-    fn by_commands(
+    #[allow(clippy::too_many_arguments)]
+    fn by_commands<V: ValueVisitor>(
         &mut self,
         key: &[u8],
         expires_at: Option<i64>,
@@ -139,6 +157,7 @@ impl<'f> Commands<'f> {
         meta: bool,
         mut told: impl FnMut(&mut dyn ValueVisitor) -> Result<()>,
         out: &mut Vec<u8>,
+        also: &mut V,
     ) -> Result<Option<Written>> {
         let of = rdb_type.data_type();
         if matches!(
@@ -154,37 +173,47 @@ impl<'f> Commands<'f> {
             }
             written = Written::Without(Lack::KeyMeta);
         }
-        if of == DataType::ZSet {
-            let mut look = NegativeZero(false);
-            told(&mut look)?;
-            if look.0 {
-                return Ok(None);
-            }
-        }
         if of == DataType::Stream {
-            let mut look = StreamLook::default();
+            let mut ids = std::mem::take(&mut self.room.ids);
+            ids.clear();
+            let mut look = StreamLook {
+                ids,
+                ..StreamLook::default()
+            };
             told(&mut look)?;
-            if look.is_beyond_commands(self.format) {
+            let is_beyond = look.is_beyond_commands(self.format);
+            self.room.ids = look.ids;
+            if is_beyond {
                 return Ok(None);
             }
         }
         let start = out.len();
+        let room = &mut self.room;
+        room.args.clear();
+        room.times.clear();
         let mut teller = Teller {
             format: self.format,
             drop_field_ttl: self.allowed.drop_field_ttl,
             key,
             out,
-            args: Vec::new(),
+            args: &mut room.args,
             items: 0,
             words: 0,
             of,
             lacks_field_expiry: false,
             dropped_field_expiry: false,
             stream: StreamState::default(),
-            times: Vec::new(),
+            times: &mut room.times,
+            text: &mut room.text,
+            negative_zero: false,
         };
-        told(&mut teller)?;
+        told(&mut Both(&mut teller, also))?;
         teller.finish();
+        if teller.negative_zero {
+            // Servers lose its sign where they take it from a command.
+            out.truncate(start);
+            return Ok(None);
+        }
         if teller.out.len() == start {
             return Ok(match may_be_empty(rdb_type, &self.format.rules) {
                 true => None,
@@ -243,13 +272,72 @@ fn expire(key: &[u8], expires_at: Option<i64>, out: &mut Vec<u8>) {
     }
 }
 
-/// Whether a score is a negative zero, whose sign servers lose where they take it from a command.
-struct NegativeZero(bool);
+/// Is told a value that nobody asks about.
+pub struct Nobody;
 
-impl ValueVisitor for NegativeZero {
-    fn member(&mut self, _member: Element<'_>, score: f64) -> Result<()> {
-        self.0 |= score == 0.0 && score.is_sign_negative();
-        Ok(())
+impl ValueVisitor for Nobody {}
+
+/// Two that are told the same value of those that commands can make, numbers as their text.
+struct Both<'v, A, B>(&'v mut A, &'v mut B);
+
+/// An element as text.
+fn in_words<'e>(element: Element<'e>, text: &'e mut itoa::Buffer) -> Element<'e> {
+    Element::Bytes(element.bytes(text))
+}
+
+impl<A: ValueVisitor, B: ValueVisitor> ValueVisitor for Both<'_, A, B> {
+    fn string(&mut self, value: Element<'_>) -> Result<()> {
+        let mut text = itoa::Buffer::new();
+        let value = in_words(value, &mut text);
+        self.0.string(value)?;
+        self.1.string(value)
+    }
+
+    fn begin(&mut self, of: DataType, count: Option<u64>) -> Result<()> {
+        self.0.begin(of, count)?;
+        self.1.begin(of, count)
+    }
+
+    fn element(&mut self, element: Element<'_>) -> Result<()> {
+        let mut text = itoa::Buffer::new();
+        let element = in_words(element, &mut text);
+        self.0.element(element)?;
+        self.1.element(element)
+    }
+
+    fn field(
+        &mut self,
+        name: Element<'_>,
+        value: Element<'_>,
+        expires_at: Option<i64>,
+    ) -> Result<()> {
+        let (mut one, mut other) = (itoa::Buffer::new(), itoa::Buffer::new());
+        let (name, value) = (in_words(name, &mut one), in_words(value, &mut other));
+        self.0.field(name, value, expires_at)?;
+        self.1.field(name, value, expires_at)
+    }
+
+    fn member(&mut self, member: Element<'_>, score: f64) -> Result<()> {
+        let mut text = itoa::Buffer::new();
+        let member = in_words(member, &mut text);
+        self.0.member(member, score)?;
+        self.1.member(member, score)
+    }
+
+    fn stream(&mut self, event: StreamEvent<'_>) -> Result<()> {
+        if let StreamEvent::Field(name, value) = event {
+            let (mut one, mut other) = (itoa::Buffer::new(), itoa::Buffer::new());
+            let pair = StreamEvent::Field(in_words(name, &mut one), in_words(value, &mut other));
+            self.0.stream(pair)?;
+            return self.1.stream(pair);
+        }
+        self.0.stream(event)?;
+        self.1.stream(event)
+    }
+
+    fn end(&mut self, of: DataType) -> Result<()> {
+        self.0.end(of)?;
+        self.1.end(of)
     }
 }
 
@@ -313,6 +401,14 @@ impl ValueVisitor for StreamLook {
     }
 }
 
+/// Appends the text of an ID.
+fn write_id(id: StreamId, to: &mut Vec<u8>) {
+    let mut text = itoa::Buffer::new();
+    to.extend_from_slice(text.format(id.ms).as_bytes());
+    to.push(b'-');
+    to.extend_from_slice(text.format(id.seq).as_bytes());
+}
+
 /// A stream under way.
 #[derive(Default)]
 struct StreamState {
@@ -330,7 +426,7 @@ struct Teller<'t> {
     key: &'t [u8],
     out: &'t mut Vec<u8>,
     /// Arguments behind the key of the command under way, in the form of a log.
-    args: Vec<u8>,
+    args: &'t mut Vec<u8>,
     /// How many.
     words: usize,
     items: usize,
@@ -339,7 +435,11 @@ struct Teller<'t> {
     dropped_field_expiry: bool,
     stream: StreamState,
     /// Fields of the command under way that expire: HPEXPIREAT commands that follow it.
-    times: Vec<u8>,
+    times: &'t mut Vec<u8>,
+    /// Room for a number.
+    text: &'t mut Vec<u8>,
+    /// A score is one.
+    negative_zero: bool,
 }
 
 impl Teller<'_> {
@@ -354,13 +454,7 @@ impl Teller<'_> {
     }
 
     fn word(&mut self, word: &[u8]) {
-        self.args.push(b'$');
-        let len = word.len();
-        self.args
-            .extend_from_slice(itoa::Buffer::new().format(len).as_bytes());
-        self.args.extend_from_slice(b"\r\n");
-        self.args.extend_from_slice(word);
-        self.args.extend_from_slice(b"\r\n");
+        write_argument(word, self.args);
         self.words += 1;
     }
 
@@ -381,23 +475,11 @@ impl Teller<'_> {
         if self.words == 0 {
             return;
         }
-        let head = [self.name(), self.key];
-        self.out.push(b'*');
-        let words = self.words + head.len();
-        self.out
-            .extend_from_slice(itoa::Buffer::new().format(words).as_bytes());
-        self.out.extend_from_slice(b"\r\n");
-        for word in head {
-            self.out.push(b'$');
-            let len = word.len();
-            self.out
-                .extend_from_slice(itoa::Buffer::new().format(len).as_bytes());
-            self.out.extend_from_slice(b"\r\n");
-            self.out.extend_from_slice(word);
-            self.out.extend_from_slice(b"\r\n");
-        }
-        self.out.append(&mut self.args);
-        self.out.append(&mut self.times);
+        write_count(self.words + 2, self.out);
+        write_argument(self.name(), self.out);
+        write_argument(self.key, self.out);
+        self.out.append(self.args);
+        self.out.append(self.times);
         (self.words, self.items) = (0, 0);
     }
 
@@ -468,15 +550,17 @@ impl Teller<'_> {
                 delivered_at,
                 deliveries,
             } => {
-                let (id, time) = (id.to_string(), delivered_at.to_string());
-                let count = deliveries.to_string();
+                let (mut one, mut other) = (itoa::Buffer::new(), itoa::Buffer::new());
+                let (time, count) = (one.format(delivered_at), other.format(deliveries));
+                self.text.clear();
+                write_id(id, self.text);
                 let args = [
                     &b"XCLAIM"[..],
                     self.key,
                     &self.stream.group,
                     consumer.bytes(&mut text),
                     b"0",
-                    id.as_bytes(),
+                    self.text,
                     b"TIME",
                     time.as_bytes(),
                     b"RETRYCOUNT",
@@ -552,7 +636,7 @@ impl ValueVisitor for Teller<'_> {
                 return Ok(());
             }
             let args = [&b"HPEXPIREAT"[..], self.key, at, b"FIELDS", b"1", name];
-            write_command(args.into_iter(), &mut self.times);
+            write_command(args.into_iter(), self.times);
         }
         Teller::element(self, name);
         Teller::element(self, value);
@@ -561,9 +645,11 @@ impl ValueVisitor for Teller<'_> {
     }
 
     fn member(&mut self, member: Element<'_>, score: f64) -> Result<()> {
-        let mut text = Vec::with_capacity(32);
-        write_double(&mut text, score, ScoreText::G17);
-        self.word(&text);
+        self.negative_zero |= score == 0.0 && score.is_sign_negative();
+        self.text.clear();
+        write_double(self.text, score, ScoreText::G17);
+        write_argument(self.text, self.args);
+        self.words += 1;
         Teller::element(self, member);
         self.item();
         Ok(())
@@ -578,7 +664,10 @@ impl ValueVisitor for Teller<'_> {
             StreamEvent::Entry { id, .. } => {
                 self.finish();
                 self.stream.entries += 1;
-                self.word(id.to_string().as_bytes());
+                self.text.clear();
+                write_id(id, self.text);
+                write_argument(self.text, self.args);
+                self.words += 1;
             }
             StreamEvent::Field(name, value) => {
                 Teller::element(self, name);

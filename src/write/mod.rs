@@ -14,6 +14,6 @@ mod entries;
 mod format;
 mod vectors;
 
-pub use commands::Commands;
+pub use commands::{Commands, Nobody};
 pub use entries::Entries;
 pub use format::{Allowed, Format, Lack, Written};

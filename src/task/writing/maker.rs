@@ -13,7 +13,7 @@ use crate::record::{DataType, Entry, RawValue, RdbType, Stored, ValueVisitor, Wa
 use crate::task::writing::print::{Print, Quick};
 use crate::task::writing::proof::{Sum, detail, unlike};
 use crate::task::writing::{Lacking, Layout, ModuleAux};
-use crate::write::{Allowed, Commands, Entries, Format, Lack, Written};
+use crate::write::{Allowed, Commands, Entries, Format, Lack, Nobody, Written};
 
 /// What a job came to.
 #[derive(Debug, Default)]
@@ -210,8 +210,21 @@ impl<'f> Maker<'f> {
         let run = made.run(entry.db);
         let start = run.len();
         let scratch = &mut self.scratch;
+        // Keys that become commands are summed as they are told.
+        let mut print = None;
         let result = match (self.layout, record) {
-            (Layout::Resp, _) => self.commands.entry(entry, scratch, run),
+            (Layout::Resp, _) if self.summing == Summing::Full => self
+                .commands
+                .entry(entry, scratch, run, &mut Nobody)
+                .map(|(written, _)| written),
+            (Layout::Resp, _) => {
+                let mut told = Print::new(detail(self.format, self.format.has_field_expiry()));
+                let result = self.commands.entry(entry, scratch, run, &mut told);
+                result.map(|(written, is_told)| {
+                    print = is_told.then_some(told);
+                    written
+                })
+            }
             (_, Some(record)) => self.entries.entry(entry, record, scratch, run),
             (_, None) => self.entries.entry_anew(entry, scratch, run),
         };
@@ -225,12 +238,10 @@ impl<'f> Maker<'f> {
             let full = sum_entry(entry, &key, &mut self.scratch, self.format, keeps)?;
             made.sum.full.join(full);
         } else if is_written && self.layout == Layout::Resp {
-            let mut print = Print::new(detail(self.format, keeps));
-            let value = &entry.value;
-            match is_raw(value.rdb_type.data_type()) {
-                true => print.raw(value.rdb_type, value.bytes),
-                false => as_loaded(value, &mut self.scratch, self.format, &mut print)?,
-            }
+            let print = match print {
+                Some(print) => print,
+                None => self.print_of(&entry.value, keeps)?,
+            };
             let quick = print.of_key(entry.db, &key, entry.expires_at);
             made.sum.quick.join(quick);
         } else if is_written && let Some((rdb_type, at)) = self.entries.encoded_value() {
@@ -243,6 +254,16 @@ impl<'f> Maker<'f> {
             )?;
         }
         Ok(())
+    }
+
+    /// The quick sum of a value as it stands in the file.
+    fn print_of(&mut self, value: &RawValue<'_>, keeps: bool) -> Result<Print> {
+        let mut print = Print::new(detail(self.format, keeps));
+        match is_raw(value.rdb_type.data_type()) {
+            true => print.raw(value.rdb_type, value.bytes),
+            false => as_loaded(value, &mut self.scratch, self.format, &mut print)?,
+        }
+        Ok(print)
     }
 
     /// Sees that an encoded value is the one that it was made from.

@@ -12,6 +12,7 @@ mod destination;
 mod maker;
 mod print;
 pub(crate) mod proof;
+mod reader;
 mod watch;
 
 use crate::bytes::Problem;

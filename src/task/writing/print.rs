@@ -136,13 +136,14 @@ impl ValueVisitor for Print {
 
     fn stream(&mut self, event: StreamEvent<'_>) -> Result<()> {
         match event {
+            // It may be told in front of the entries or behind them.
             StreamEvent::Meta(meta) => {
-                self.next(meta.length);
-                self.next_id(meta.last_id);
+                let mut all = join(join(meta.length, meta.last_id.ms), meta.last_id.seq);
                 if self.detail.counters {
-                    self.next_id(meta.max_deleted_id);
-                    self.next(meta.entries_added);
+                    let deleted = join(meta.max_deleted_id.ms, meta.max_deleted_id.seq);
+                    all = join(join(all, deleted), meta.entries_added);
                 }
+                self.add(all);
             }
             StreamEvent::Entry { id, fields } => {
                 self.next_id(id);
