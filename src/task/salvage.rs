@@ -29,7 +29,8 @@ use crate::error::{Error, ErrorKind, Hint, Place, Result, What};
 use crate::io::kind::Kind as FileKind;
 use crate::io::origin::Identity;
 use crate::io::output::{Existing, Output};
-use crate::io::source::{Content, Map, Origin};
+use crate::io::source::{Behind, Content, Map, Origin};
+use crate::rdb::resync::ends;
 use crate::record::Checksum;
 use crate::record::types::RdbVersion;
 use crate::report::check::ChecksumState;
@@ -38,7 +39,7 @@ use crate::report::salvage::{LogBehind, Loss, Reason, SalvageReport};
 use crate::task::check_aof::AnyServer;
 use crate::task::salvage::header::Start;
 use crate::task::salvage::ledger::Kind;
-use crate::task::salvage::survey::{Ending, Known, Survey, survey};
+use crate::task::salvage::survey::{CHUNK, Ending, Known, Survey, survey};
 use crate::task::{InputPath, Run, open};
 
 /// Which of several records of a key stays.
@@ -251,10 +252,10 @@ fn log_behind(survey: &mut Survey<'_>) -> Result<Option<LogBehind>> {
         },
         Ending::None(_) => {
             let names = AnyServer::default();
-            let found = match begins_a_log(data) {
+            // A damaged record may have taken the first commands for its own.
+            let from = usize::try_from(survey.ledger.end_of_kept()).unwrap_or(data.len());
+            let found = match begins_a_log(data) && has_commands(survey, from) {
                 true => {
-                    // A damaged record may have taken the first commands for its own.
-                    let from = usize::try_from(survey.ledger.end_of_kept()).unwrap_or(data.len());
                     let mut resync = resync::Resync::new(data.len().saturating_sub(from));
                     resync.next_chain(data, from, &names)
                 }
@@ -299,6 +300,21 @@ fn begins_a_log(data: &[u8]) -> bool {
     let near = data.get(..data.len().min(4096)).unwrap_or_default();
     let has = |name: &[u8]| near.windows(name.len()).any(|bytes| bytes == name);
     has(b"aof-preamble") || has(b"aof-base") || !has(b"redis-bits")
+}
+
+/// Whether a command may begin behind a place. Nearly all snapshots have none, and all of such a one
+/// would be mapped by the search for those that follow each other.
+fn has_commands(survey: &Survey<'_>, from: usize) -> bool {
+    let mut behind = Behind::from(survey.map, from as u64);
+    let mut at = from;
+    for part in survey.data.get(from..).unwrap_or_default().chunks(CHUNK) {
+        if memchr::memchr_iter(b'*', part).any(|star| ends(survey.data, at + star)) {
+            return true;
+        }
+        at += part.len();
+        behind.reach(at as u64);
+    }
+    false
 }
 
 fn is_sound_and_empty(survey: &Survey<'_>) -> bool {

@@ -23,8 +23,8 @@ use crate::task::salvage::walk::{Content, Item, RECENT, Stretch, Unit, Walker};
 /// Bytes that one thread reads at a time, at the most, and right behind damage.
 const MOST: usize = 256 << 10;
 const LEAST: usize = 1 << 10;
-/// Bytes that are summed at a time.
-const CHUNK: usize = 1 << 20;
+/// Bytes that are summed or searched at a time.
+pub(super) const CHUNK: usize = 1 << 20;
 /// Keys that stand twice and are told apart, at the most.
 const TWICE: usize = 1 << 20;
 
