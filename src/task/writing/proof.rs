@@ -1,7 +1,8 @@
 //! Proves that what was written is what was meant, by reading it back.
 //!
-//! Both sides are summed, by the full digest or a quick sum that never leaves the program, as far as the target can hold what is told: streams
-//! before Redis 7.0 have no counters, hashes may have been written without the expiry of fields.
+//! Both sides are summed, by the full digest or a quick sum that never leaves the program, as far as the
+//! target can hold what is told: streams before Redis 7.0 have no counters, hashes may have been written
+//! without the expiry of fields.
 
 use crate::aof::resp::{self, Item};
 use crate::bytes::Problem;
@@ -172,7 +173,8 @@ impl Part {
     }
 }
 
-/// The sum of what commands come to, as the target runs them; they may stand in several pieces.
+/// The sum of what commands come to, as the target runs them; they may stand in several pieces. Where
+/// keys are summed quickly, only those are run of which it is not plain what is made.
 ///
 /// # Errors
 /// A command that the target refuses, or memory that does not suffice.
