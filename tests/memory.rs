@@ -43,23 +43,29 @@ fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// The most memory that a process had resident so far, in bytes, without the pages of mapped files.
-fn resident(pid: u32) -> Option<u64> {
+/// Memory without the pages of mapped files, and those pages, as the system calls them: a file may be
+/// in a file system in memory.
+const OWN: &[&str] = &["RssAnon:"];
+const MAPPED: &[&str] = &["RssFile:", "RssShmem:"];
+
+/// The memory of these kinds that a process has resident, in bytes.
+fn resident(pid: u32, kinds: &[&str]) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = |name: &str| {
+    let line = |name: &&str| {
         let line = status.lines().find(|line| line.starts_with(name))?;
         line.split_whitespace().nth(1)?.parse::<u64>().ok()
     };
-    Some(line("RssAnon:")? * 1024)
+    let kib: Option<u64> = kinds.iter().map(line).sum();
+    Some(kib? * 1024)
 }
 
 /// Waits for its end; the most that it had at one of many looks.
-fn watched(child: Child) -> (Output, u64) {
+fn watched(child: Child, kinds: &'static [&str]) -> (Output, u64) {
     let pid = child.id();
     let waiting = thread::spawn(move || child.wait_with_output().unwrap());
     let mut peak = 0;
     while !waiting.is_finished() {
-        peak = peak.max(resident(pid).unwrap_or(0));
+        peak = peak.max(resident(pid, kinds).unwrap_or(0));
         thread::sleep(Duration::from_millis(3));
     }
     (waiting.join().unwrap(), peak)
@@ -70,7 +76,7 @@ fn fed(mut command: Command, write: impl FnOnce(&mut dyn Write)) -> (Output, u64
     let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
     let mut input = child.stdin.take().unwrap();
     thread::scope(|scope| {
-        let watching = scope.spawn(|| watched(child));
+        let watching = scope.spawn(|| watched(child, OWN));
         write(&mut input);
         drop(input);
         watching.join().unwrap()
@@ -181,6 +187,51 @@ fn a_long_snapshot_is_converted_in_flat_memory() {
     }
 }
 
+/// Where framing is lost in large values, guesses lead to all places of a file.
+#[test]
+fn what_a_salvage_looks_at_stays_mapped_no_longer_than_needed() {
+    let folder = TempFolder::new();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let short = |text: String| [&[text.len() as u8][..], text.as_bytes()].concat();
+    let fields: Vec<u8> = (0..400_000u64)
+        .flat_map(|n| {
+            [
+                short(format!("field:{n:07}")),
+                short(format!("{:016x}", n << 27)),
+            ]
+            .concat()
+        })
+        .collect();
+    let mut bytes = [HEADER, b"\xfe\0\xfb\x0c\0"].concat();
+    for number in 0..12 {
+        bytes.push(4);
+        bytes.extend(short(format!("hash:{number}")));
+        bytes.push(0x80);
+        bytes.extend_from_slice(&400_000u32.to_be_bytes());
+        bytes.extend_from_slice(&fields);
+    }
+    bytes.extend_from_slice(END);
+    let at = bytes.len() / 3;
+    bytes[at..at + 64].fill(0xfe);
+    fs::write(path("damaged.rdb"), &bytes).unwrap();
+    let child = Command::new(env!("CARGO_BIN_EXE_redkit"))
+        .args(["salvage", "--threads=2", &path("damaged.rdb")])
+        .args(["-o", &path("saved.rdb"), "--keep-doubtful"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (output, peak) = watched(child, MAPPED);
+    assert_eq!(output.status.code(), Some(6), "{}", said(&output));
+    eprintln!(
+        "salvage: {} MiB of {} at most",
+        peak / MIB,
+        bytes.len() as u64 / MIB
+    );
+    assert!(peak < 100 * MIB, "{peak}");
+}
+
 /// Files of 5 GB of which nearly nothing is on disk: values of zeros.
 #[test]
 fn sparse_files_of_5_gb_are_read_in_flat_memory() {
@@ -215,7 +266,7 @@ fn sparse_files_of_5_gb_are_read_in_flat_memory() {
         &["info", aof],
     ] {
         let space = 600 + 12 * value / MIB;
-        let (output, peak) = watched(confined(space, words).spawn().unwrap());
+        let (output, peak) = watched(confined(space, words).spawn().unwrap(), OWN);
         assert_eq!(
             output.status.code(),
             Some(0),
@@ -386,7 +437,7 @@ fn what_is_claimed_and_true_is_read_in_flat_memory() {
     ] {
         // What is written more than once is spooled, and then mapped.
         let space = if words[0] == "check-rdb" { 340 } else { 1100 };
-        let (output, peak) = watched(confined(space, words).spawn().unwrap());
+        let (output, peak) = watched(confined(space, words).spawn().unwrap(), OWN);
         assert_eq!(
             output.status.code(),
             Some(0),
@@ -482,7 +533,7 @@ fn bounded(path: &Path, words: &[&str], what: &str, codes: &[i32]) {
         .collect();
     let mut command = confined(800, &words);
     command.env("TMPDIR", folder.path());
-    let (output, peak) = watched(command.spawn().unwrap());
+    let (output, peak) = watched(command.spawn().unwrap(), OWN);
     let code = output.status.code();
     assert!(
         code.is_some_and(|code| codes.contains(&code)),

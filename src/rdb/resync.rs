@@ -251,7 +251,10 @@ impl<'d> Resync<'d> {
                 continue;
             }
             let record = data.get(at..ends)?;
-            if let [_, LONG_NAME, ..] = record {
+            if let [_, LONG_NAME, a, b, c, d, name @ ..] = record
+                && u64::from(u32::from_be_bytes([*a, *b, *c, *d])) < name.len() as u64
+            {
+                // The value behind such a name is looked at.
                 self.looks.at_one(usize::MAX);
             }
             if may_be(record, self.only_keys.is_some()) && !starts_with_zeros(data, at) {
