@@ -13,8 +13,9 @@ pub(super) struct Groups {
     /// By name.
     pub(super) named: BTreeMap<Box<[u8]>, Group>,
     /// The lowest of the last IDs, as Redis 8.2 remembers it from when it last asked: that of a group that
-    /// was destroyed stays until another group has it and leaves it.
-    lowest: Option<StreamId>,
+    /// was destroyed stays until another group comes below it, or has it and leaves it. 0-0 where it has
+    /// to ask.
+    lowest: StreamId,
 }
 
 /// A copy of a stream asks anew.
@@ -22,7 +23,7 @@ impl Clone for Groups {
     fn clone(&self) -> Self {
         Groups {
             named: self.named.clone(),
-            lowest: None,
+            lowest: StreamId::default(),
         }
     }
 }
@@ -33,7 +34,9 @@ impl Groups {
         if self.named.contains_key(name) {
             return false;
         }
-        self.lowest = self.lowest.map(|lowest| lowest.min(group.last_id));
+        if group.last_id < self.lowest {
+            self.lowest = StreamId::default();
+        }
         self.named.insert(name.into(), group);
         true
     }
@@ -44,11 +47,9 @@ impl Groups {
             return;
         };
         let before = std::mem::replace(&mut group.last_id, id);
-        self.lowest = match self.lowest {
-            Some(lowest) if id < lowest => Some(id),
-            Some(lowest) if before == lowest => None,
-            other => other,
-        };
+        if id < self.lowest || before == self.lowest {
+            self.lowest = StreamId::default();
+        }
     }
 
     /// Whether some group has not had an entry yet, or has it among its pending ones.
@@ -57,7 +58,10 @@ impl Groups {
         let Some(lowest) = last_ids.min() else {
             return false;
         };
-        *self.lowest.get_or_insert(lowest) < id
+        if self.lowest == StreamId::default() {
+            self.lowest = lowest;
+        }
+        self.lowest < id
             || self
                 .named
                 .values()
