@@ -13,9 +13,9 @@ pub(super) struct Groups {
     /// By name.
     pub(super) named: BTreeMap<Box<[u8]>, Group>,
     /// The lowest of the last IDs, as Redis 8.2 remembers it from when it last asked: that of a group that
-    /// was destroyed stays until another group comes below it, or has it and leaves it. 0-0 where it has
-    /// to ask.
-    lowest: StreamId,
+    /// was destroyed stays until another group comes below it, or has it and leaves it; 0-0 until there is
+    /// another group.
+    lowest: Option<StreamId>,
 }
 
 /// A copy of a stream asks anew.
@@ -23,7 +23,7 @@ impl Clone for Groups {
     fn clone(&self) -> Self {
         Groups {
             named: self.named.clone(),
-            lowest: StreamId::default(),
+            lowest: None,
         }
     }
 }
@@ -34,9 +34,9 @@ impl Groups {
         if self.named.contains_key(name) {
             return false;
         }
-        if group.last_id < self.lowest {
-            self.lowest = StreamId::default();
-        }
+        self.lowest = self
+            .lowest
+            .filter(|&lowest| lowest != StreamId::default() && group.last_id >= lowest);
         self.named.insert(name.into(), group);
         true
     }
@@ -47,9 +47,9 @@ impl Groups {
             return;
         };
         let before = std::mem::replace(&mut group.last_id, id);
-        if id < self.lowest || before == self.lowest {
-            self.lowest = StreamId::default();
-        }
+        self.lowest = self
+            .lowest
+            .filter(|&lowest| id >= lowest && before != lowest);
     }
 
     /// Whether some group has not had an entry yet, or has it among its pending ones.
@@ -58,10 +58,7 @@ impl Groups {
         let Some(lowest) = last_ids.min() else {
             return false;
         };
-        if self.lowest == StreamId::default() {
-            self.lowest = lowest;
-        }
-        self.lowest < id
+        *self.lowest.get_or_insert(lowest) < id
             || self
                 .named
                 .values()
