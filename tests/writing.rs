@@ -1,5 +1,7 @@
 //! What is written for a target, servers of that target load: with the digest that our replay of the
 //! source has, and with every key, value, encoding, expiry, group and pending entry.
+//!
+//! `REDKIT_FROM=ID` takes this server's data set alone.
 
 mod support;
 
@@ -206,6 +208,11 @@ fn targets_of(from: ServerKind) -> Vec<ServerKind> {
         .collect()
 }
 
+/// Whether this source is to be tried.
+fn is_chosen(from: ServerKind) -> bool {
+    std::env::var("REDKIT_FROM").map_or(true, |id| id == from.id())
+}
+
 /// Writes for every target what a server has written.
 fn to_every_target(source: &Path, from: ServerKind, command: &str, layouts: &[&str]) {
     let folder = TempFolder::new();
@@ -280,6 +287,9 @@ fn snapshot(kind: ServerKind) -> (Server, PathBuf) {
 #[test]
 fn servers_load_what_is_converted() {
     loader::each_server(|kind| {
+        if !is_chosen(kind) {
+            return;
+        }
         let (_server, path) = snapshot(kind);
         let layouts: &[&str] = match support::full() {
             true => &["rdb", "preamble", "multipart", "resp"],
@@ -292,6 +302,9 @@ fn servers_load_what_is_converted() {
 #[test]
 fn servers_load_what_is_rewritten() {
     loader::each_server(|kind| {
+        if !is_chosen(kind) {
+            return;
+        }
         let server = Server::start(kind, &["--appendonly", "yes"]);
         let mut client = server.client();
         dataset::fill(&mut client, kind);

@@ -13,7 +13,8 @@ pub(super) struct Groups {
     /// By name.
     pub(super) named: BTreeMap<Box<[u8]>, Group>,
     /// The lowest of the last IDs, as Redis 8.2 remembers it from when it last asked: that of a group that
-    /// was destroyed stays until another group has it and leaves it.
+    /// was destroyed stays until another group comes below it, or has it and leaves it; 0-0 until there is
+    /// another group.
     lowest: Option<StreamId>,
 }
 
@@ -33,7 +34,9 @@ impl Groups {
         if self.named.contains_key(name) {
             return false;
         }
-        self.lowest = self.lowest.map(|lowest| lowest.min(group.last_id));
+        self.lowest = self
+            .lowest
+            .filter(|&lowest| lowest != StreamId::default() && group.last_id >= lowest);
         self.named.insert(name.into(), group);
         true
     }
@@ -44,11 +47,9 @@ impl Groups {
             return;
         };
         let before = std::mem::replace(&mut group.last_id, id);
-        self.lowest = match self.lowest {
-            Some(lowest) if id < lowest => Some(id),
-            Some(lowest) if before == lowest => None,
-            other => other,
-        };
+        self.lowest = self
+            .lowest
+            .filter(|&lowest| id >= lowest && before != lowest);
     }
 
     /// Whether some group has not had an entry yet, or has it among its pending ones.
