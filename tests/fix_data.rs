@@ -530,6 +530,21 @@ fn too_few_commands_between_two_damages_are_uncertain() {
 }
 
 #[test]
+fn a_transaction_that_begins_in_an_uncertain_run_goes_whole() {
+    let text = "SET a 1; SET b 1; MULTI; SET c 1; SET d 1; EXEC; SET e 1; SET f 1; SET g 1";
+    let mut bytes = damaged(text, "$1\r\nb", "$X\r\nb");
+    let d = bytes.windows(4).position(|w| w == b"\r\nd\r").unwrap();
+    bytes[d - 1] = b'X';
+    let keep = FixOptions {
+        keep_uncertain: true,
+        ..skip()
+    };
+    let mending = mend(&bytes, keep.clone());
+    assert_eq!(mending.fix.unwrap().files[0].uncertain[0].commands, 2);
+    assert_eq!(left(&bytes, keep), "SET a 1; SET e 1; SET f 1; SET g 1");
+}
+
+#[test]
 fn more_than_is_allowed_is_not_removed() {
     use redkit::task::fix_aof::Refusal;
     let text = "SET a 1; SET b 1; SET c 1; SET d 1; SET e 1";

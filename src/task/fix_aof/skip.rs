@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::aof::log::{Damage, Event, LogReader};
 use crate::aof::position::selected;
-use crate::aof::resp::{self, Command};
+use crate::aof::resp::{self, Command, Item};
 use crate::aof::resync::Names;
 use crate::command::{self, Like, Resolved};
 use crate::error::printable;
@@ -318,12 +318,18 @@ impl<'a> Pass<'a> {
         if damage.swallowed.is_some() {
             self.uncount(start);
         }
-        let bytes = log.get(damage.start..damage.end).unwrap_or_default();
-        let loss = Loss {
-            damaged: end - start,
-            ..Loss::of(start, end, Why::Damage(damage.cause), 0)
-        };
-        self.region(loss, bytes, keys);
+        let why = Why::Damage(damage.cause);
+        let mut from = damage.start;
+        // What is kept is judged as whatever stands between two damages: a transaction in it may not
+        // end there.
+        let kept = if self.rules.keep_uncertain { runs } else { &[] };
+        for &(start, end, _) in kept {
+            if start >= from {
+                self.unreadable(log, from, start, why, keys);
+                from = self.run_of(log, start, end, keys);
+            }
+        }
+        self.unreadable(log, from, damage.end, why, keys);
         for &(from, to, commands) in runs {
             let (from, to) = (self.offset + from as u64, self.offset + to as u64);
             self.scan.uncertain.push(Run {
@@ -332,12 +338,40 @@ impl<'a> Pass<'a> {
                 commands,
             });
         }
-        if self.rules.keep_uncertain {
-            self.keep_runs(runs);
-        }
         if damage.ambiguous {
             self.scan.ambiguous.push(Ambiguous { start, end });
         }
+    }
+
+    /// A stretch of damage goes.
+    fn unreadable(&mut self, log: &[u8], from: usize, to: usize, why: Why, keys: &mut KeysInDoubt) {
+        let bytes = log.get(from..to).unwrap_or_default();
+        if !bytes.is_empty() {
+            let (start, end) = (self.offset + from as u64, self.offset + to as u64);
+            let loss = Loss {
+                damaged: end - start,
+                ..Loss::of(start, end, why, 0)
+            };
+            self.region(loss, bytes, keys);
+        }
+    }
+
+    /// Takes a run of whole commands as any others; gives where it ends.
+    fn run_of(&mut self, log: &[u8], from: usize, to: usize, keys: &mut KeysInDoubt) -> usize {
+        let mut rest = log.get(from..to).unwrap_or_default();
+        while let Ok((after, item)) = resp::item(rest) {
+            let start = self.offset + (to - rest.len()) as u64;
+            let end = self.offset + (to - after.len()) as u64;
+            match item {
+                Item::Command(command) => self.command(start, end, &command, keys),
+                Item::Annotation(text) => self.annotation(start, text),
+            }
+            rest = after;
+            if rest.is_empty() {
+                break;
+            }
+        }
+        to - rest.len()
     }
 
     /// The last command, which begins here, is none.
@@ -396,34 +430,6 @@ impl<'a> Pass<'a> {
                 db: self.db,
                 commands: 0,
                 likely: false,
-            });
-        }
-    }
-
-    /// Takes the runs out of the loss that was just noted.
-    fn keep_runs(&mut self, runs: &[(usize, usize, u64)]) {
-        let Some(whole) = self.scan.losses.pop() else {
-            return;
-        };
-        let mut at = whole.start;
-        for &(from, to, commands) in runs {
-            let (from, to) = (self.offset + from as u64, self.offset + to as u64);
-            if from < at {
-                continue;
-            }
-            self.scan.kept += commands;
-            self.scan.losses.push(Loss {
-                damaged: from - at,
-                ..Loss::of(at, from, whole.why, 0)
-            });
-            at = to;
-        }
-        if at < whole.end {
-            let first = at == whole.start;
-            self.scan.losses.push(Loss {
-                damaged: if first { whole.damaged } else { whole.end - at },
-                commands: if first { whole.commands } else { 0 },
-                ..Loss::of(at, whole.end, whole.why, 0)
             });
         }
     }
