@@ -152,6 +152,15 @@ pub struct RdbParser {
     at: u64,
 }
 
+/// Why bytes are no record, where one was guessed at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Miss {
+    /// Something is wrong behind so many of them.
+    Wrong(usize),
+    /// So many more are needed at the least.
+    Short(usize),
+}
+
 impl RdbParser {
     /// At the start of a snapshot.
     pub fn new() -> Self {
@@ -240,17 +249,26 @@ impl RdbParser {
 
     /// The record at the start of `data`, where one is only guessed at: says nothing of what is
     /// wrong, and so copies nothing to say it. Gives how many bytes it has as well.
-    pub(crate) fn guess<'d>(&mut self, data: &'d [u8]) -> Option<(Record<'d>, usize)> {
+    pub(crate) fn guess<'d>(
+        &mut self,
+        data: &'d [u8],
+    ) -> std::result::Result<(Record<'d>, usize), Miss> {
         if let Some((entry, after)) = self.next_key(data) {
-            return Some((Record::Entry(entry), data.len() - after.len()));
+            return Ok((Record::Entry(entry), data.len() - after.len()));
         }
-        let (rest, item) = self.record(data).ok()?;
-        if !matches!(item, Record::Entry(_)) || self.state.pending.is_some() {
-            self.apply(&item, data).ok()?;
-        }
+        let (rest, item) = self.record(data).map_err(|error| match error {
+            nom::Err::Error(fault) | nom::Err::Failure(fault) => {
+                Miss::Wrong(data.len().saturating_sub(fault.rest))
+            }
+            nom::Err::Incomplete(nom::Needed::Size(missing)) => Miss::Short(missing.get()),
+            nom::Err::Incomplete(nom::Needed::Unknown) => Miss::Short(1),
+        })?;
         let consumed = data.len() - rest.len();
+        if !matches!(item, Record::Entry(_)) || self.state.pending.is_some() {
+            self.apply(&item, data).map_err(|_| Miss::Wrong(consumed))?;
+        }
         self.at += consumed as u64;
-        Some((item, consumed))
+        Ok((item, consumed))
     }
 
     /// The same for a key whose value was framed before.

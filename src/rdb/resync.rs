@@ -17,7 +17,7 @@ mod opening;
 
 use crate::bytes::Element;
 use crate::io::source::{Map, Strewn};
-use crate::rdb::parser::{RdbParser, State, opcode};
+use crate::rdb::parser::{Miss, RdbParser, State, opcode};
 use crate::rdb::resync::opening::{is_opening, may_be, takes_time};
 use crate::record::types::{Dialect, RdbType};
 use crate::record::{Entry, Record, Stored};
@@ -47,6 +47,8 @@ const STRONG: usize = 4;
 /// First bytes of numbers that take four and eight more.
 const LONG_NAME: u8 = 0x80;
 const LONG: u8 = 0x81;
+/// Bytes of a guess that are looked at first.
+const LOOK: usize = 4 << 10;
 /// Bytes that are searched for the start of a record at a time.
 const WINDOW: usize = 1 << 20;
 /// Bytes of an AUX field's name.
@@ -301,12 +303,14 @@ impl<'d> Resync<'d> {
                 (true, false) => window.get(..later).unwrap_or(window),
                 (false, _) => window,
             };
-            let Some((item, len)) = parser.guess(window) else {
-                self.pay(if many { window.len().min(first) / 8 } else { 4 });
-                if many && !is_first {
-                    self.looks.over(window.len());
+            let (item, len) = match guessed(&mut parser, window) {
+                Ok(record) => record,
+                Err(read) => {
+                    let read = if many { read } else { 0 };
+                    self.pay(4 + read / 8);
+                    self.looks.over(read);
+                    break ChainEnd::Broken;
                 }
-                break ChainEnd::Broken;
             };
             self.looks.at_one(len);
             self.pay(1 + if many { len / 8 } else { 0 });
@@ -351,6 +355,25 @@ impl<'d> Resync<'d> {
     /// Counts effort.
     pub(crate) fn pay(&mut self, effort: usize) {
         self.patience = self.patience.saturating_sub(effort as u64);
+    }
+}
+
+/// The record at the start of these bytes, looking at as few of them as it takes: nearly all guesses
+/// are wrong, and most of those by a length that is longer than the file. Else how many were looked at.
+fn guessed<'d>(parser: &mut RdbParser, window: &'d [u8]) -> Result<(Record<'d>, usize), usize> {
+    let mut len = LOOK.min(window.len());
+    loop {
+        match parser.guess(window.get(..len).unwrap_or(window)) {
+            Ok(record) => return Ok(record),
+            Err(Miss::Wrong(read)) => return Err(read),
+            Err(Miss::Short(missing)) => {
+                let needed = len.saturating_add(missing);
+                if needed > window.len() {
+                    return Err(len);
+                }
+                len = needed.max(len.saturating_mul(4)).min(window.len());
+            }
+        }
     }
 }
 
