@@ -234,3 +234,39 @@ fn a_compressed_file_is_read_as_it_is() {
     }
     assert_eq!(code(&run(&["info", name])), 0);
 }
+
+#[test]
+fn a_log_that_is_mended_and_still_refused_is_not_called_done() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("log.aof");
+    let long = format!(
+        "*{}3\r\n$3\r\nSET\r\n$1\r\nb\r\n$1\r\n2\r\n",
+        "0".repeat(140)
+    );
+    let sound = |key| format!("*3\r\n$3\r\nSET\r\n$1\r\n{key}\r\n$1\r\n1\r\n");
+    // So many commands are no chance, and what stands behind them is kept.
+    let more: String = ('a'..='t').map(sound).collect();
+    let text = format!("{}damage\r\n{more}{long}", sound('a'));
+    fs::write(&log, text).unwrap();
+    // Redis 6.2 reads a line of at most 127 bytes, the others one of 1,023.
+    for (like, expected) in [("redis-6.2", 1), ("redis-7.0", 0)] {
+        let to = dir.path().join(like);
+        let args = [
+            "check-aof",
+            "--fix",
+            "--strategy",
+            "skip",
+            "--like",
+            like,
+            "-o",
+        ];
+        let paths = [to.to_str().unwrap(), log.to_str().unwrap()];
+        let output = run(&[&args[..], &paths].concat());
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(code(&output), expected, "{words}");
+        let is_said = words.contains("Redis 6.2 refuses a line");
+        assert_eq!(is_said, expected == 1, "{words}");
+        // What is intact is kept all the same.
+        assert!(fs::read_to_string(&to).unwrap().ends_with(&long));
+    }
+}

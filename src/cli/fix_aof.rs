@@ -10,13 +10,14 @@ use crate::cli::Exit;
 use crate::cli::args::{Common, ReportFormat};
 use crate::cli::values::{moment, size};
 use crate::cli::words::Words;
+use crate::command::{Like, ServerLine};
 use crate::error::{Error, Result};
 use crate::io::output::Existing;
 use crate::report::check::Verdict;
 use crate::report::fix::{FixReport, Strategy};
 use crate::report::{json_report, text};
 use crate::task::InputPath;
-use crate::task::check_aof::AofOptions;
+use crate::task::check_aof::{AofOptions, check_aof};
 use crate::task::fix_aof::{self, FixOptions, Mending, Refusal};
 use crate::task::mend::Keep;
 
@@ -177,7 +178,14 @@ impl FixArgs {
             }
             mending = plan(&options)?;
         }
-        let came = self.carry_out(mending, asks, common, words, input)?;
+        let mut came = self.carry_out(mending, asks, common, words, input)?;
+        if self.is_still_refused(&came, check, common, words, input)? {
+            words.error(
+                "the damage is gone, but Redis 6.2 refuses a line that is longer than it reads: \
+                 that is no damage to any newer server",
+            );
+            came.exit = Exit::Damage;
+        }
         Ok((self.shown(&came, format, words), came.exit))
     }
 
@@ -241,6 +249,36 @@ impl FixArgs {
             fix.done = Some(done);
         }
         Ok(came(mending, false, Exit::Done))
+    }
+
+    /// Whether what was mended for Redis 6.2 is not loaded by it all the same. It reads shorter lines
+    /// than other servers, and what it refuses for that is not damaged: it stays.
+    fn is_still_refused(
+        &self,
+        came: &Came,
+        check: &AofOptions,
+        common: &Common,
+        words: &Words,
+        input: &InputPath,
+    ) -> Result<bool> {
+        let like: Option<Like> = came.mending.report.like.parse().ok();
+        let is_old = like.is_some_and(|like| like.line() == ServerLine::Redis62);
+        let is_mended = came.exit == Exit::Done && !came.dry_run && came.mending.fix.is_some();
+        let path = match &self.output {
+            // What went down a pipe nobody can look at.
+            Some(path) if path.as_os_str() == "-" => return Ok(false),
+            Some(path) => &InputPath::File(path.clone()),
+            None => input,
+        };
+        if !is_old || !is_mended {
+            return Ok(false);
+        }
+        let options = AofOptions {
+            like,
+            ..check.clone()
+        };
+        let left = common.run(path, true, words, |run| check_aof(path, &options, run))?;
+        Ok(left.verdict() != Verdict::Loads)
     }
 
     fn existing(&self) -> Existing {

@@ -20,9 +20,12 @@ use crate::rdb::Scratch;
 use crate::rdb::value::walk;
 use crate::record::value::StreamEvent;
 use crate::record::{DataType, Entry, RdbType, StreamId, ValueVisitor, Walk};
-use crate::write::entries::{Entries, at_key};
+use crate::write::entries::{Entries, Shape, at_key};
 use crate::write::format::{Allowed, Format, Lack, Written};
 use crate::write::vectors;
+
+/// Latest expiry of a field that Redis takes from a command, Unix ms.
+const LATEST_FIELD_EXPIRY: i64 = (1 << 46) - 1;
 
 /// Items in a command at the most, as in the servers' rewrite.
 const ITEMS: usize = 64;
@@ -102,7 +105,9 @@ impl<'f> Commands<'f> {
         if let Some(written) =
             self.by_commands(&key, entry.expires_at, rdb_type, meta, told, out, also)?
         {
-            return Ok((written, true));
+            // It was told expiries that the target could have but not these.
+            let apart = written == Written::Without(Lack::FieldExpiry);
+            return Ok((written, !apart || !self.format.has_field_expiry()));
         }
         self.payload.clear();
         let written = self.entries.payload(entry, scratch, &mut self.payload)?;
@@ -173,6 +178,20 @@ impl<'f> Commands<'f> {
             }
             written = Written::Without(Lack::KeyMeta);
         }
+        let mut takes_field_expiry = self.format.has_field_expiry();
+        let is_dated = of == DataType::Hash
+            && !matches!(
+                rdb_type,
+                RdbType::HashTable
+                    | RdbType::HashListpack
+                    | RdbType::HashZiplist
+                    | RdbType::HashZipmap
+            );
+        if is_dated && takes_field_expiry && !self.format.rules.is_valkey() {
+            let mut shape = Shape::default();
+            told(&mut shape)?;
+            takes_field_expiry = shape.latest <= LATEST_FIELD_EXPIRY;
+        }
         if of == DataType::Stream {
             let mut ids = std::mem::take(&mut self.room.ids);
             ids.clear();
@@ -200,6 +219,7 @@ impl<'f> Commands<'f> {
             items: 0,
             words: 0,
             of,
+            takes_field_expiry,
             lacks_field_expiry: false,
             dropped_field_expiry: false,
             stream: StreamState::default(),
@@ -431,6 +451,7 @@ struct Teller<'t> {
     words: usize,
     items: usize,
     of: DataType,
+    takes_field_expiry: bool,
     lacks_field_expiry: bool,
     dropped_field_expiry: bool,
     stream: StreamState,
@@ -608,7 +629,7 @@ impl ValueVisitor for Teller<'_> {
         expires_at: Option<i64>,
     ) -> Result<()> {
         let expires_at = match expires_at {
-            Some(_) if !self.format.has_field_expiry() => {
+            Some(_) if !self.takes_field_expiry => {
                 self.lacks_field_expiry |= !self.drop_field_ttl;
                 self.dropped_field_expiry = true;
                 None

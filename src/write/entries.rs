@@ -9,6 +9,7 @@ use crate::keyspace::Value;
 use crate::keyspace::module::Module;
 use crate::rdb::Scratch;
 use crate::rdb::string::{Compress, StringWriter, number, write_number};
+use crate::rdb::value::hash::LATEST_FIELD_EXPIRY;
 use crate::rdb::value::module::split_id;
 use crate::rdb::value::{Encoder, walk};
 use crate::rdb::writer::EXPIRE_MS;
@@ -249,11 +250,16 @@ impl<'f> Entries<'f> {
         if needs_shape(from) && (is_stream || !self.format.takes(from)) {
             told(&mut shape)?;
         }
-        if shape.expiring > 0 && !self.format.has_field_expiry() {
+        let takes = |latest| {
+            let format = self.format;
+            format.takes_field_expiry(latest, LATEST_FIELD_EXPIRY)
+        };
+        if shape.expiring > 0 && !takes(shape.latest) {
             if !self.allowed.drop_field_ttl {
                 return Ok(Written::Not(Lack::FieldExpiry));
             }
             written = Written::Without(Lack::FieldExpiry);
+            shape.expiring = 0;
         }
         if shape.producers > 0 && !self.format.has_producers() {
             if !self.allowed.drop_meta {
@@ -389,10 +395,12 @@ fn needs_shape(from: RdbType) -> bool {
 
 /// What decides about the form of a value.
 #[derive(Default)]
-struct Shape {
+pub(super) struct Shape {
     count: usize,
     longest: usize,
     expiring: usize,
+    /// The latest expiry of a field.
+    pub(super) latest: i64,
     /// The state of idempotent producers is told, and how many there are.
     idempotence: bool,
     producers: u64,
@@ -408,6 +416,7 @@ impl ValueVisitor for Shape {
         self.count += 1;
         self.longest = self.longest.max(name.len()).max(value.len());
         self.expiring += usize::from(expires_at.is_some());
+        self.latest = self.latest.max(expires_at.unwrap_or(0));
         Ok(())
     }
 

@@ -105,6 +105,12 @@ impl Format {
         self.target.knows_type(RdbType::HashExpiry) || self.target.knows_type(RdbType::HashValkey)
     }
 
+    /// Whether the server takes all of these expiries of fields: none of them is later than `latest`
+    /// (Unix ms), and Redis takes none later than `most`. Valkey takes any.
+    pub(crate) fn takes_field_expiry(&self, latest: i64, most: i64) -> bool {
+        self.has_field_expiry() && (self.rules.is_valkey() || latest <= most)
+    }
+
     /// Whether keys can have metadata of modules.
     pub fn has_key_meta(&self) -> bool {
         self.version.family == Family::Redis && self.target.knows_opcode(KEY_META, Family::Redis)

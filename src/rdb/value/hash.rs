@@ -13,7 +13,7 @@ use crate::rdb::value::{Packed, Reader, Scratch};
 use crate::record::{DataType, RdbType, ValueVisitor};
 
 /// Latest expiry of a field that the file format allows, Unix ms.
-const LATEST_FIELD_EXPIRY: i64 = (1 << 48) - 1;
+pub(crate) const LATEST_FIELD_EXPIRY: i64 = (1 << 48) - 1;
 /// "No expiry" in Valkey's table form.
 const VALKEY_NONE: i64 = -1;
 

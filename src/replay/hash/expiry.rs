@@ -6,7 +6,7 @@ use crate::replay::context::Context;
 use crate::replay::hash::{arity, bulk, fields, has_passed, live, nils, typed_fields};
 use crate::replay::reply::{Outcome, Rejection, Reply};
 
-/// Latest time that Redis takes, Unix ms.
+/// Latest time that Redis takes from a command, Unix ms.
 const LATEST: i64 = (1 << 46) - 1;
 
 /// Answers of a field.

@@ -149,13 +149,14 @@ pub(super) fn fix(data: &[u8]) {
     drop(mending);
     let mended = std::fs::read(&path).expect("the log");
     let report = check_aof(&input, &options.check, &run(1)).expect("a log");
-    assert_eq!(
-        report.fate,
-        Fate::Loads,
+    let second = plan(&input, &options, &run(1)).expect("a log");
+    // The same may be left, which only Redis 6.2 refuses.
+    let is_left = report.like.starts_with("redis-6.2") && second.fix.is_none();
+    assert!(
+        report.fate == Fate::Loads || is_left,
         "{} {report:#?}",
         mended.escape_ascii()
     );
-    let second = plan(&input, &options, &run(1)).expect("a log");
     let unchanged = second.plan.as_ref().is_none_or(|plan| plan.is_unchanged());
     assert!(
         unchanged && second.refused.is_none(),
