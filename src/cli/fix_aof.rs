@@ -13,6 +13,7 @@ use crate::cli::words::Words;
 use crate::command::{Like, ServerLine};
 use crate::error::{Error, Result};
 use crate::io::output::Existing;
+use crate::report::aof::Fate;
 use crate::report::check::Verdict;
 use crate::report::fix::{FixReport, Strategy};
 use crate::report::{json_report, text};
@@ -179,11 +180,10 @@ impl FixArgs {
             mending = plan(&options)?;
         }
         let mut came = self.carry_out(mending, asks, common, words, input)?;
-        if self.is_still_refused(&came, check, common, words, input)? {
-            words.error(
-                "the damage is gone, but Redis 6.2 refuses a line that is longer than it reads: \
-                 that is no damage to any newer server",
-            );
+        if let Some(why) = self.still_refused(&came, check, common, words, input)? {
+            words.error(&format!(
+                "the damage is gone, but Redis 6.2 still refuses what is no damage to newer servers: {why}"
+            ));
             came.exit = Exit::Damage;
         }
         Ok((self.shown(&came, format, words), came.exit))
@@ -251,34 +251,41 @@ impl FixArgs {
         Ok(came(mending, false, Exit::Done))
     }
 
-    /// Whether what was mended for Redis 6.2 is not loaded by it all the same. It reads shorter lines
-    /// than other servers, and what it refuses for that is not damaged: it stays.
-    fn is_still_refused(
+    /// Why what was mended for Redis 6.2 is not loaded by it all the same. It reads shorter lines than
+    /// other servers, and what it refuses for that is not damaged: it stays.
+    fn still_refused(
         &self,
         came: &Came,
         check: &AofOptions,
         common: &Common,
         words: &Words,
         input: &InputPath,
-    ) -> Result<bool> {
+    ) -> Result<Option<String>> {
         let like: Option<Like> = came.mending.report.like.parse().ok();
         let is_old = like.is_some_and(|like| like.line() == ServerLine::Redis62);
         let is_mended = came.exit == Exit::Done && !came.dry_run && came.mending.fix.is_some();
         let path = match &self.output {
             // What went down a pipe nobody can look at.
-            Some(path) if path.as_os_str() == "-" => return Ok(false),
+            Some(path) if path.as_os_str() == "-" => return Ok(None),
             Some(path) => &InputPath::File(path.clone()),
             None => input,
         };
         if !is_old || !is_mended {
-            return Ok(false);
+            return Ok(None);
         }
         let options = AofOptions {
             like,
             ..check.clone()
         };
         let left = common.run(path, true, words, |run| check_aof(path, &options, run))?;
-        Ok(left.verdict() != Verdict::Loads)
+        Ok(match left.fate {
+            Fate::Loads => None,
+            Fate::Refuses(Some(at), why) | Fate::Crashes(at, why) => {
+                Some(format!("at {at}, {why}"))
+            }
+            Fate::Refuses(None, why) | Fate::StartsEmpty(why) => Some(why),
+            Fate::CutBack(at) => Some(format!("at {at}, where it takes it for cut")),
+        })
     }
 
     fn existing(&self) -> Existing {
