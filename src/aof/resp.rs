@@ -226,18 +226,11 @@ fn plain_telling<'d>(
     input: &'d [u8],
     mut read: impl FnMut(&'d [u8]),
 ) -> Option<(&'d [u8], Command<'d>)> {
-    let (argc, mut rest) = header(input, b'*')?;
-    if argc == 0 {
-        return None;
-    }
+    let (argc, mut rest) = plain_count(input)?;
     let first = input.len() - rest.len();
     let mut name: &[u8] = &[];
     for n in 0..argc {
-        let (len, data) = header(rest, b'$')?;
-        let (bytes, after) = data.split_at_checked(len)?;
-        let [b'\r', b'\n', after @ ..] = after else {
-            return None;
-        };
+        let (bytes, after) = plain_argument(rest)?;
         rest = after;
         read(bytes);
         if n == 0 {
@@ -252,6 +245,23 @@ fn plain_telling<'d>(
         lax: false,
     };
     Some((rest, command))
+}
+
+/// How many arguments a command has, in the form that servers write, and what follows. `None` says nothing.
+#[inline(always)]
+pub fn plain_count(input: &[u8]) -> Option<(usize, &[u8])> {
+    header(input, b'*').filter(|(argc, _)| *argc > 0)
+}
+
+/// An argument in the form that servers write, and what follows. `None` says nothing.
+#[inline(always)]
+pub fn plain_argument(input: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (len, data) = header(input, b'$')?;
+    let (bytes, after) = data.split_at_checked(len)?;
+    match after {
+        [b'\r', b'\n', after @ ..] => Some((bytes, after)),
+        _ => None,
+    }
 }
 
 /// A mark, a number of at most nine digits, CR and LF.
@@ -422,7 +432,7 @@ pub fn write_timestamp(seconds: u64, out: &mut Vec<u8>) {
 /// Bytes of the longest line with a number: a mark, twenty digits, CR and LF.
 const LONGEST_HEADER: usize = 23;
 
-#[inline]
+#[inline(always)]
 fn write_header(mark: u8, number: usize, out: &mut Vec<u8>) {
     let digit = |n: usize| b'0' + n as u8;
     // Nearly all numbers are that small.
@@ -431,12 +441,15 @@ fn write_header(mark: u8, number: usize, out: &mut Vec<u8>) {
         10..100 => {
             out.extend_from_slice(&[mark, digit(number / 10), digit(number % 10), b'\r', b'\n'])
         }
-        _ => {
-            out.push(mark);
-            out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
-            out.extend_from_slice(b"\r\n");
-        }
+        _ => write_long_header(mark, number, out),
     }
+}
+
+#[inline(never)]
+fn write_long_header(mark: u8, number: usize, out: &mut Vec<u8>) {
+    out.push(mark);
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+    out.extend_from_slice(b"\r\n");
 }
 
 #[cfg(test)]

@@ -26,13 +26,15 @@ const JOBS_PER_WORKER: usize = 3;
 pub struct Chunk {
     bytes: Vec<u8>,
     len: usize,
+    /// The database that it is of, to whom that matters.
+    pub db: u32,
 }
 
 impl Chunk {
     /// The first `len` bytes of a buffer.
     pub fn new(bytes: Vec<u8>, len: usize) -> Self {
         let len = len.min(bytes.len());
-        Chunk { bytes, len }
+        Chunk { bytes, len, db: 0 }
     }
 
     /// The buffer, whatever it holds.
@@ -44,7 +46,7 @@ impl Chunk {
 impl From<Vec<u8>> for Chunk {
     fn from(bytes: Vec<u8>) -> Self {
         let len = bytes.len();
-        Chunk { bytes, len }
+        Chunk { bytes, len, db: 0 }
     }
 }
 

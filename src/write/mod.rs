@@ -14,6 +14,7 @@ mod entries;
 mod format;
 mod vectors;
 
-pub use commands::{Commands, Nobody};
+pub(crate) use commands::is_among;
+pub use commands::{Commands, Nobody, Witness};
 pub use entries::Entries;
 pub use format::{Allowed, Format, Lack, Written};

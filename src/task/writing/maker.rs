@@ -1,7 +1,10 @@
 //! Makes the bytes of keys for a target, on worker threads.
 
+use std::borrow::Cow;
+
 use crate::bytes::Element;
 use crate::error::{Error, Place, Result, What};
+use crate::io::ordered::{Chunk, Pieces};
 use crate::keyspace::digest::{Detail, Digest, FullDigest, ValueDigest};
 use crate::keyspace::module::Module;
 use crate::keyspace::{Rules, Slot, Value, load};
@@ -10,10 +13,15 @@ use crate::rdb::value::{count, walk};
 use crate::record::filter::Filter;
 use crate::record::room::Room;
 use crate::record::{DataType, Entry, RawValue, RdbType, Stored, ValueVisitor, Walk};
+use crate::task::Run;
+use crate::task::writing::back::{ReadBack, Telling};
 use crate::task::writing::print::{Print, Quick};
 use crate::task::writing::proof::{Sum, detail, unlike};
 use crate::task::writing::{Lacking, Layout, ModuleAux};
 use crate::write::{Allowed, Commands, Entries, Format, Lack, Nobody, Written};
+
+/// Bytes of commands that are passed on at once.
+const PASSED_ON: usize = 128 << 10;
 
 /// What a job came to.
 #[derive(Debug, Default)]
@@ -84,6 +92,8 @@ pub(crate) struct Maker<'f> {
     left: u64,
     /// What is summed.
     summing: Summing,
+    /// Reads commands back.
+    back: ReadBack,
 }
 
 /// What is summed of what is written.
@@ -91,8 +101,8 @@ pub(crate) struct Maker<'f> {
 pub(crate) enum Summing {
     /// Every key by the full digest, to be held against all of the output.
     Full,
-    /// What is not copied: a value that is encoded anew is decoded again at once, and keys that become
-    /// commands are summed, to be held against what the commands come to.
+    /// What is not copied: a value that is encoded anew is decoded again at once, and the commands that
+    /// a key becomes are read back.
     Anew,
 }
 
@@ -119,6 +129,7 @@ impl<'f> Maker<'f> {
             payload: Vec::new(),
             left: filter.limit().unwrap_or(u64::MAX),
             summing,
+            back: ReadBack::new(format),
         }
     }
 
@@ -194,37 +205,18 @@ impl<'f> Maker<'f> {
         record: Option<&[u8]>,
         made: &mut Made,
     ) -> Result<()> {
-        if !self.filter.is_everything() {
-            let scratch = &mut self.scratch;
-            let elements = || count::elements(&entry.value, scratch);
-            if !self.filter.matches(entry, &mut self.room, elements)? {
-                return Ok(());
-            }
-        }
-        if self.left == 0 {
-            made.enough = true;
+        if !self.wants(entry, made)? {
             return Ok(());
         }
-        let key = entry.key.to_bytes();
-        let key = key.map_err(|p| Error::bytes(p, Place::at(entry.at), What::Key))?;
+        let key = key_of(entry)?;
         let run = made.run(entry.db);
         let start = run.len();
         let scratch = &mut self.scratch;
-        // Keys that become commands are summed as they are told.
-        let mut print = None;
         let result = match (self.layout, record) {
-            (Layout::Resp, _) if self.summing == Summing::Full => self
+            (Layout::Resp, _) => self
                 .commands
                 .entry(entry, scratch, run, &mut Nobody)
                 .map(|(written, _)| written),
-            (Layout::Resp, _) => {
-                let mut told = Print::new(detail(self.format, self.format.has_field_expiry()));
-                let result = self.commands.entry(entry, scratch, run, &mut told);
-                result.map(|(written, is_told)| {
-                    print = is_told.then_some(told);
-                    written
-                })
-            }
             (_, Some(record)) => self.entries.entry(entry, record, scratch, run),
             (_, None) => self.entries.entry_anew(entry, scratch, run),
         };
@@ -237,13 +229,6 @@ impl<'f> Maker<'f> {
         if is_written && self.summing == Summing::Full {
             let full = sum_entry(entry, &key, &mut self.scratch, self.format, keeps)?;
             made.sum.full.join(full);
-        } else if is_written && self.layout == Layout::Resp {
-            let print = match print {
-                Some(print) => print,
-                None => self.print_of(&entry.value, keeps)?,
-            };
-            let quick = print.of_key(entry.db, &key, entry.expires_at);
-            made.sum.quick.join(quick);
         } else if is_written && let Some((rdb_type, at)) = self.entries.encoded_value() {
             self.decode_again(
                 entry,
@@ -254,6 +239,96 @@ impl<'f> Maker<'f> {
             )?;
         }
         Ok(())
+    }
+
+    /// Adds a key of a snapshot as commands, and reads them back. Those of large values are passed on
+    /// before all are there.
+    pub(crate) fn tell(
+        &mut self,
+        entry: &Entry<'_>,
+        made: &mut Made,
+        pieces: &mut Pieces<'_>,
+    ) -> Result<()> {
+        if !self.wants(entry, made)? {
+            return Ok(());
+        }
+        let key = key_of(entry)?;
+        if made.runs.last().is_some_and(|(db, _)| *db != entry.db) {
+            pass_on(made, pieces);
+        }
+        if made.runs.is_empty() {
+            let mut buffer = pieces.buffer();
+            buffer.clear();
+            made.runs.push((entry.db, buffer));
+        }
+        let run = made.run(entry.db);
+        let start = run.len();
+        let told = Print::new(detail(self.format, self.format.has_field_expiry()));
+        let mut telling = Telling::new(&mut self.back.reader, told, &key, entry.db, start, pieces);
+        let result = self
+            .commands
+            .entry(entry, &mut self.scratch, run, &mut telling);
+        let end = telling.end(run);
+        let (written, is_told) = match result {
+            Err(error) if end.has_passed => {
+                // What is out cannot be taken back.
+                let text = format!("a value that was sound could not be written: {error}");
+                return Err(unlike(text).in_key(entry.db, &key));
+            }
+            Err(error) => {
+                run.truncate(start);
+                return Err(error);
+            }
+            Ok(done) => done,
+        };
+        if !self.note(entry.db, &key, entry.expires_at, &written, made) {
+            return Ok(());
+        }
+        let meant = match is_told {
+            true => end.told,
+            false => self.print_of(&entry.value, keeps_expiry(&written))?,
+        };
+        if !end.is_plain {
+            if end.has_passed {
+                let text = "commands are not as they were meant".to_owned();
+                return Err(unlike(text).in_key(entry.db, &key));
+            }
+            let commands = made.run(entry.db).get(start..).unwrap_or_default();
+            let meant = meant.of_key(entry.db, &key, entry.expires_at);
+            self.back.run_later(entry.db, commands, meant);
+        } else if self.back.reader.found() != (meant.value(), entry.expires_at) {
+            let text = "the commands do not make the key that is meant".to_owned();
+            return Err(unlike(text).in_key(entry.db, &key));
+        }
+        if made.run(entry.db).len() >= PASSED_ON {
+            pass_on(made, pieces);
+        }
+        Ok(())
+    }
+
+    /// Ends a job of keys that were told: runs those commands of which it is not plain what they make, and
+    /// passes on what is left.
+    pub(crate) fn end_telling(
+        &mut self,
+        made: &mut Made,
+        pieces: &mut Pieces<'_>,
+        run: &Run<'_>,
+    ) -> Result<()> {
+        pass_on(made, pieces);
+        self.back.run(self.format, run)
+    }
+
+    /// Whether the key is wanted.
+    fn wants(&mut self, entry: &Entry<'_>, made: &mut Made) -> Result<bool> {
+        if !self.filter.is_everything() {
+            let scratch = &mut self.scratch;
+            let elements = || count::elements(&entry.value, scratch);
+            if !self.filter.matches(entry, &mut self.room, elements)? {
+                return Ok(false);
+            }
+        }
+        made.enough |= self.left == 0;
+        Ok(self.left > 0)
     }
 
     /// The quick sum of a value as it stands in the file.
@@ -368,6 +443,22 @@ impl<'f> Maker<'f> {
         };
         let elements = || Ok(elements_of(value));
         self.filter.matches(&entry, &mut self.room, elements)
+    }
+}
+
+/// The name of a key.
+fn key_of<'e>(entry: &'e Entry<'_>) -> Result<Cow<'e, [u8]>> {
+    let key = entry.key.to_bytes();
+    key.map_err(|problem| Error::bytes(problem, Place::at(entry.at), What::Key))
+}
+
+/// Hands out what is written so far.
+fn pass_on(made: &mut Made, pieces: &mut Pieces<'_>) {
+    for (db, bytes) in made.runs.drain(..) {
+        let mut chunk = Chunk::from(bytes);
+        chunk.db = db;
+        // Whoever wants no more has stopped the job.
+        let _ = pieces.chunk(chunk);
     }
 }
 

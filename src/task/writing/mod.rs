@@ -8,6 +8,7 @@
 //! What was written is read back before it gets its name: see `proof`.
 
 mod assembler;
+mod back;
 mod destination;
 mod maker;
 mod print;

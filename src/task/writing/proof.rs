@@ -20,7 +20,6 @@ use crate::task::writing::maker::{
     Summing, is_vectors, quick_value, sum_entry, sum_value, vectors_sum,
 };
 use crate::task::writing::print::Quick;
-use crate::task::writing::reader::{self, Reader, Took};
 use crate::write::Format;
 
 /// The sum of keys and function libraries.
@@ -173,8 +172,7 @@ impl Part {
     }
 }
 
-/// The sum of what commands come to, as the target runs them; they may stand in several pieces. Where
-/// keys are summed quickly, only those are run of which it is not plain what is made.
+/// The sum of what commands come to, as the target runs them; they may stand in several pieces.
 ///
 /// # Errors
 /// A command that the target refuses, or memory that does not suffice.
@@ -188,16 +186,11 @@ pub(crate) fn of_commands(
     rules.databases = u32::MAX;
     let shards = if run.threads > 1 { run.threads * 8 } else { 1 };
     let mut keyspace = Keyspace::new(rules, shards);
-    let latest = format.rules.now;
     let (result, played) = play(&mut keyspace, run.threads, run.max_memory, |player| {
         player.begin_file();
-        let mut reader =
-            (summing == Summing::Anew).then(|| Reader::new(detail(format, true), latest));
         let mut args = Vec::new();
         for piece in pieces {
             let mut rest: &[u8] = piece;
-            // Where the key under way begins, and the one whose commands are run.
-            let (mut begin, mut running) = (rest, None);
             while !rest.is_empty() {
                 let at = (piece.len() - rest.len()) as u64;
                 let Some(after) = resp::collect(rest, &mut args) else {
@@ -210,46 +203,21 @@ pub(crate) fn of_commands(
                     }
                     continue;
                 };
-                if let Some(reader) = &mut reader {
-                    let key = reader::key_of(&args);
-                    if key.is_none() || key != running {
-                        running = None;
-                        match reader.read(&args) {
-                            Took::Begins if key.is_some() => begin = rest,
-                            Took::Begins | Took::GoesOn => {}
-                            Took::Not => {
-                                running = key;
-                                if reader.forget(key) {
-                                    // All that there is of the key is run.
-                                    rest = begin;
-                                    continue;
-                                }
-                            }
-                        }
-                        if key.is_some() && running.is_none() {
-                            rest = after;
-                            continue;
-                        }
-                    }
-                }
                 if let Err(stopped) = player.play(at, &args) {
                     return Err(stopped_at(&stopped));
                 }
                 rest = after;
             }
         }
-        player.settle().map_err(|stopped| stopped_at(&stopped))?;
-        Ok(reader.map_or_else(Quick::default, Reader::finish))
+        player.settle().map_err(|stopped| stopped_at(&stopped))
     });
-    let read = result?;
+    result?;
     if let Some(first) = played.listed.first() {
         let name = &first.note.name;
         let text = format!("{name} is refused as it is read back: {}", first.note.why);
         return Err(unlike(text));
     }
-    let mut sum = of_keyspace(&keyspace, format, summing)?;
-    sum.quick.join(read);
-    Ok(sum)
+    of_keyspace(&keyspace, format, summing)
 }
 
 #[cold]

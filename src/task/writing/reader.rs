@@ -7,59 +7,87 @@
 use std::collections::HashSet;
 use std::str::FromStr;
 
+use foldhash::fast::RandomState;
+
+use crate::aof::resp::{plain_argument, plain_count};
 use crate::bytes::Element;
 use crate::keyspace::digest::Detail;
 use crate::record::value::{StreamEvent, StreamMeta};
 use crate::record::{DataType, StreamId, ValueVisitor};
-use crate::task::writing::print::{Print, Quick};
+use crate::task::writing::print::Print;
+use crate::write::is_among;
 
-/// What became of a command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Took {
-    /// A key begins with it, or a database is selected: the key before is whole.
-    Begins,
-    /// It goes on with the key under way.
-    GoesOn,
-    /// It has another form, or does not fit what stands before it.
-    Not,
-}
+/// The most arguments of a command that is read as a whole.
+const ARGUMENTS: usize = 10;
 
-/// Sums keys, whose commands stand together.
-pub(super) struct Reader<'d> {
+/// Sums one key after the other.
+pub(super) struct Reader {
     detail: Detail,
     /// No delivery is later, where the time is known.
     latest: i64,
-    db: u32,
-    key: Option<Key<'d>>,
-    quick: Quick,
-}
-
-/// A key under way.
-struct Key<'d> {
-    name: &'d [u8],
-    of: DataType,
+    of: Option<DataType>,
     print: Print,
     expires_at: Option<i64>,
-    stream: Stream<'d>,
+    stream: Stream,
 }
 
 /// Of a stream, what the commands that follow must fit.
 #[derive(Default)]
-struct Stream<'d> {
+struct Stream {
     ids: Vec<StreamId>,
+    /// Where the entry stands that was claimed last.
+    near: usize,
     /// Its counters were set.
     is_set: bool,
-    groups: HashSet<&'d [u8]>,
-    group: Option<&'d [u8]>,
-    consumers: HashSet<&'d [u8]>,
+    groups: HashSet<Vec<u8>, RandomState>,
+    group: Option<Vec<u8>>,
+    consumers: HashSet<Vec<u8>, RandomState>,
+    claim: Option<Claim>,
 }
 
-/// The key that a command of those that are written here is about; none where it is about none.
-pub(super) fn key_of<'d>(args: &[&'d [u8]]) -> Option<&'d [u8]> {
-    match args {
-        [b"SELECT" | b"FUNCTION", ..] => None,
-        [b"XGROUP", _, key, ..] | [_, key, ..] => Some(key),
-        _ => None,
+/// The last pending entry of the group: what follows is mostly the same but for its ID, byte for byte, and
+/// then means the same.
+struct Claim {
+    before: Vec<u8>,
+    behind: Vec<u8>,
+    consumer: Vec<u8>,
+    delivered_at: i64,
+    deliveries: u64,
+}
+
+impl Stream {
+    fn clear(&mut self) {
+        self.ids.clear();
+        (self.near, self.is_set, self.group) = (0, false, None);
+        self.claim = None;
+        self.groups.clear();
+        self.consumers.clear();
+    }
+}
+
+/// The arguments of a command that are not yet read.
+struct Args<'d> {
+    left: usize,
+    rest: &'d [u8],
+}
+
+impl<'d> Args<'d> {
+    /// The next; none where there is none, or in another form than that of servers.
+    #[inline(always)]
+    fn next(&mut self) -> Option<&'d [u8]> {
+        self.left = self.left.checked_sub(1)?;
+        let (argument, rest) = plain_argument(self.rest)?;
+        self.rest = rest;
+        Some(argument)
+    }
+
+    /// All of them, in the room that is given; none where they do not fit.
+    fn all<'r>(&mut self, room: &'r mut [&'d [u8]; ARGUMENTS]) -> Option<&'r [&'d [u8]]> {
+        let all = room.get_mut(..self.left)?;
+        for argument in &mut *all {
+            *argument = self.next()?;
+        }
+        Some(all)
     }
 }
 
@@ -96,60 +124,78 @@ fn id(text: &[u8]) -> Option<StreamId> {
     })
 }
 
-impl<'d> Reader<'d> {
+/// What was read of a pending entry, whose command stands in front of `rest`.
+fn claim_of(input: &[u8], rest: &[u8], args: &[&[u8]]) -> Option<Claim> {
+    let [_, consumer, _, of, _, time, _, count, _, _] = args else {
+        return None;
+    };
+    let command = input.get(..input.len() - rest.len())?;
+    let (_, rest) = plain_count(command)?;
+    // Name, key, group, consumer, and how long it may be idle.
+    let mut before = Args { left: 5, rest };
+    while before.left > 0 {
+        before.next()?;
+    }
+    let (id, behind) = plain_argument(before.rest)?;
+    (id == *of).then_some(Claim {
+        before: command.get(..command.len() - before.rest.len())?.to_vec(),
+        behind: behind.to_vec(),
+        consumer: consumer.to_vec(),
+        delivered_at: number(time)?,
+        deliveries: number(count)?,
+    })
+}
+
+impl Reader {
     /// Of keys of which the target holds this much. No delivery that is told is later than `latest`
     /// (Unix ms).
     pub(super) fn new(detail: Detail, latest: Option<i64>) -> Self {
         Reader {
             detail,
             latest: latest.unwrap_or(i64::MAX),
-            db: 0,
-            key: None,
-            quick: Quick::default(),
+            of: None,
+            print: Print::new(detail),
+            expires_at: None,
+            stream: Stream::default(),
         }
     }
 
-    /// The sum of all keys.
-    pub(super) fn finish(mut self) -> Quick {
-        self.end_key();
-        self.quick
-    }
-
-    /// Forgets the key under way, if it is this one; whether it is.
-    pub(super) fn forget(&mut self, key: Option<&[u8]>) -> bool {
-        let is_it = self.key.as_ref().is_some_and(|own| Some(own.name) == key);
-        if is_it {
-            self.key = None;
-        } else {
-            self.end_key();
+    /// A key begins.
+    pub(super) fn begin(&mut self) {
+        if self.of == Some(DataType::Stream) {
+            self.stream.clear();
         }
-        is_it
+        (self.of, self.expires_at) = (None, None);
+        self.print = Print::new(self.detail);
     }
 
-    fn end_key(&mut self) {
-        if let Some(key) = self.key.take() {
-            let sum = key.print.of_key(self.db, key.name, key.expires_at);
-            self.quick.join(sum);
-        }
+    /// What the commands that were read make of the key: the sum of its value, and its expiry.
+    pub(super) fn found(&self) -> ((u64, u64), Option<i64>) {
+        (self.print.value(), self.expires_at)
     }
 
-    /// Reads a command.
+    /// Reads commands of the key; false where they have another form or do not fit what was read before,
+    /// so that it is not plain what they make.
     #[inline]
-    pub(super) fn read(&mut self, args: &[&'d [u8]]) -> Took {
-        self.command(args).unwrap_or(Took::Not)
+    pub(super) fn read(&mut self, key: &[u8], commands: &[u8]) -> bool {
+        let mut rest = commands;
+        while !rest.is_empty() {
+            match self.command(key, rest) {
+                Some(after) => rest = after,
+                None => return false,
+            }
+        }
+        self.of.is_some()
     }
 
-    fn command(&mut self, args: &[&'d [u8]]) -> Option<Took> {
-        let (name, key, rest) = match args {
-            [b"SELECT", db] => {
-                self.end_key();
-                self.db = number(db)?;
-                return Some(Took::Begins);
-            }
-            [b"XGROUP", sub, key, rest @ ..] => (*sub, *key, rest),
-            [name, key, rest @ ..] => (*name, *key, rest),
-            _ => return None,
-        };
+    /// Reads a command, and gives what follows.
+    fn command<'d>(&mut self, key: &[u8], input: &'d [u8]) -> Option<&'d [u8]> {
+        if let Some(after) = self.claim(input) {
+            return Some(after);
+        }
+        let (left, rest) = plain_count(input)?;
+        let mut args = Args { left, rest };
+        let name = args.next()?;
         let of = match name {
             b"SET" => DataType::String,
             b"RPUSH" => DataType::List,
@@ -158,100 +204,111 @@ impl<'d> Reader<'d> {
             b"HMSET" => DataType::Hash,
             b"XADD" => DataType::Stream,
             _ => {
-                let under_way = self.key.as_mut().filter(|own| own.name == key)?;
-                if under_way.expires_at.is_some() {
-                    return None;
-                }
-                under_way.other(name, rest, self.latest)?;
-                return Some(Took::GoesOn);
-            }
-        };
-        if let Some(own) = self.key.as_mut().filter(|own| own.name == key) {
-            if own.of != of || of == DataType::String || own.expires_at.is_some() {
-                return None;
-            }
-            own.elements(rest)?;
-            return Some(Took::GoesOn);
-        }
-        self.end_key();
-        let mut new = Key {
-            name: key,
-            of,
-            print: Print::new(self.detail),
-            expires_at: None,
-            stream: Stream::default(),
-        };
-        if of != DataType::String {
-            new.print.begin(of, None).ok()?;
-        }
-        new.elements(rest)?;
-        self.key = Some(new);
-        Some(Took::Begins)
-    }
-}
-
-impl<'d> Key<'d> {
-    /// Takes what stands behind the key in the command that makes values of its type.
-    fn elements(&mut self, args: &[&'d [u8]]) -> Option<()> {
-        let print = &mut self.print;
-        match self.of {
-            DataType::String => match args {
-                [value] => print.string(Element::Bytes(value)).ok()?,
-                _ => return None,
-            },
-            DataType::List | DataType::Set if !args.is_empty() => {
-                for element in args {
-                    print.element(Element::Bytes(element)).ok()?;
-                }
-            }
-            DataType::ZSet | DataType::Hash => {
-                let (pairs, []) = args.as_chunks::<2>() else {
-                    return None;
+                let sub = match name {
+                    b"XGROUP" => args.next()?,
+                    _ => b"",
                 };
-                if pairs.is_empty() {
-                    return None;
+                (args.next()? == key && self.expires_at.is_none()).then_some(())?;
+                let mut room = [&[][..]; ARGUMENTS];
+                let all = args.all(&mut room)?;
+                self.other(name, sub, all)?;
+                if name == b"XCLAIM" {
+                    self.stream.claim = claim_of(input, args.rest, all);
                 }
-                for [one, other] in pairs {
-                    let (one_element, other) = (Element::Bytes(one), Element::Bytes(other));
-                    if self.of == DataType::Hash {
-                        print.field(one_element, other, None).ok()?;
-                        continue;
-                    }
-                    print.member(other, score(one)?).ok()?;
+                return Some(args.rest);
+            }
+        };
+        (args.next()? == key && self.expires_at.is_none()).then_some(())?;
+        if self.of.is_none() {
+            self.of = Some(of);
+            if of != DataType::String {
+                self.print.begin(of, None).ok()?;
+            }
+        } else if self.of != Some(of) || of == DataType::String {
+            return None;
+        }
+        self.elements(of, &mut args)?;
+        (args.left == 0).then_some(args.rest)
+    }
+
+    /// Reads the command of a pending entry that differs from the last one by its ID alone.
+    #[inline]
+    fn claim<'d>(&mut self, input: &'d [u8]) -> Option<&'d [u8]> {
+        let stream = &mut self.stream;
+        let claim = stream.claim.as_ref()?;
+        let (of, after) = plain_argument(input.strip_prefix(&*claim.before)?)?;
+        let after = after.strip_prefix(&*claim.behind)?;
+        let of = id(of)?;
+        (self.expires_at.is_none() && is_among(&stream.ids, &mut stream.near, of)).then_some(())?;
+        let pending = StreamEvent::Pending {
+            id: of,
+            consumer: Some(Element::Bytes(&claim.consumer)),
+            delivered_at: claim.delivered_at,
+            deliveries: claim.deliveries,
+        };
+        self.print.stream(pending).ok()?;
+        Some(after)
+    }
+
+    /// Takes what stands behind the key in the command that makes values of its type.
+    #[inline]
+    fn elements(&mut self, of: DataType, args: &mut Args<'_>) -> Option<()> {
+        let print = &mut self.print;
+        // A command without any is none.
+        (args.left > 0).then_some(())?;
+        match of {
+            DataType::String => print.string(Element::Bytes(args.next()?)).ok()?,
+            DataType::List | DataType::Set => {
+                while args.left > 0 {
+                    print.element(Element::Bytes(args.next()?)).ok()?;
                 }
             }
-            DataType::Stream => return self.entry(args),
-            _ => return None,
+            DataType::ZSet => {
+                while args.left > 0 {
+                    let score = score(args.next()?)?;
+                    print.member(Element::Bytes(args.next()?), score).ok()?;
+                }
+            }
+            DataType::Hash => {
+                while args.left > 0 {
+                    let name = Element::Bytes(args.next()?);
+                    let value = Element::Bytes(args.next()?);
+                    print.field(name, value, None).ok()?;
+                }
+            }
+            _ => self.entry(args)?,
         }
         Some(())
     }
 
     /// An entry of a stream.
-    fn entry(&mut self, args: &[&'d [u8]]) -> Option<()> {
+    fn entry(&mut self, args: &mut Args<'_>) -> Option<()> {
+        let first = args.next()?;
         if self.stream.is_set {
             return None;
         }
-        if let [b"MAXLEN", b"0", made, _, _] = args {
+        if first == b"MAXLEN" {
             // It makes a stream and leaves nothing in it.
+            let mut room = [&[][..]; ARGUMENTS];
+            let [b"0", made, _, _] = args.all(&mut room)? else {
+                return None;
+            };
             id(made).filter(|made| *made > StreamId::default())?;
             return self.stream.ids.is_empty().then_some(());
         }
-        let (made, fields) = args.split_first()?;
-        let made = id(made)?;
-        let (pairs, []) = fields.as_chunks::<2>() else {
-            return None;
-        };
+        let made = id(first)?;
         let last = self.stream.ids.last().copied().unwrap_or_default();
-        if pairs.is_empty() || made <= last {
+        if args.left == 0 || !args.left.is_multiple_of(2) || made <= last {
             return None;
         }
         self.stream.ids.push(made);
         let entry = StreamEvent::Entry {
             id: made,
-            fields: pairs.len() as u64,
+            fields: args.left as u64 / 2,
         };
         self.print.stream(entry).ok()?;
-        for [name, value] in pairs {
+        while args.left > 0 {
+            let (name, value) = (args.next()?, args.next()?);
             let field = StreamEvent::Field(Element::Bytes(name), Element::Bytes(value));
             self.print.stream(field).ok()?;
         }
@@ -259,31 +316,33 @@ impl<'d> Key<'d> {
     }
 
     /// A command that can only follow others of the key.
-    fn other(&mut self, name: &[u8], args: &[&'d [u8]], latest: i64) -> Option<()> {
-        match (name, args) {
-            (b"PEXPIREAT", [at]) => {
+    fn other(&mut self, name: &[u8], sub: &[u8], args: &[&[u8]]) -> Option<()> {
+        let of = self.of?;
+        match (name, sub, args) {
+            (b"PEXPIREAT", _, [at]) => {
                 self.expires_at = Some(number::<i64>(at).filter(|at| *at > 0)?);
                 return Some(());
             }
-            _ if self.of != DataType::Stream => return None,
-            (b"XSETID", [last]) => self.set(id(last)?, None)?,
-            (b"XSETID", [last, b"ENTRIESADDED", added, b"MAXDELETEDID", deleted]) => {
+            _ if of != DataType::Stream => return None,
+            (b"XSETID", _, [last]) => self.set(id(last)?, None)?,
+            (b"XSETID", _, [last, b"ENTRIESADDED", added, b"MAXDELETEDID", deleted]) => {
                 self.set(id(last)?, Some((number(added)?, id(deleted)?)))?;
             }
-            (b"CREATE", [group, last]) => self.group(group, id(last)?, None)?,
-            (b"CREATE", [group, last, b"ENTRIESREAD", b"-1"]) => {
+            (b"XGROUP", b"CREATE", [group, last]) => self.group(group, id(last)?, None)?,
+            (b"XGROUP", b"CREATE", [group, last, b"ENTRIESREAD", b"-1"]) => {
                 self.group(group, id(last)?, None)?;
             }
-            (b"CREATE", [group, last, b"ENTRIESREAD", read]) => {
+            (b"XGROUP", b"CREATE", [group, last, b"ENTRIESREAD", read]) => {
                 let read = number::<u64>(read).filter(|read| i64::try_from(*read).is_ok())?;
                 self.group(group, id(last)?, Some(read))?;
             }
-            (b"CREATECONSUMER", [group, consumer]) => {
+            (b"XGROUP", b"CREATECONSUMER", [group, consumer]) => {
                 let is_new = self.consumer(group, consumer)?;
                 return is_new.then_some(());
             }
             (
                 b"XCLAIM",
+                _,
                 [
                     group,
                     consumer,
@@ -293,14 +352,18 @@ impl<'d> Key<'d> {
                     time,
                     b"RETRYCOUNT",
                     count,
-                    b"JUSTID",
-                    b"FORCE",
+                    tail @ ..,
                 ],
             ) => {
+                let [b"JUSTID", b"FORCE"] = tail else {
+                    return None;
+                };
                 let of = id(of)?;
-                let delivered_at = number::<i64>(time).filter(|at| (0..=latest).contains(at))?;
+                let fits = 0..=self.latest;
+                let delivered_at = number::<i64>(time).filter(|at| fits.contains(at))?;
                 let deliveries = number::<u64>(count).filter(|n| i64::try_from(*n).is_ok())?;
-                self.stream.ids.binary_search(&of).ok()?;
+                let stream = &mut self.stream;
+                is_among(&stream.ids, &mut stream.near, of).then_some(())?;
                 self.consumer(group, consumer)?;
                 let pending = StreamEvent::Pending {
                     id: of,
@@ -337,12 +400,13 @@ impl<'d> Key<'d> {
     }
 
     /// A group of a stream.
-    fn group(&mut self, name: &'d [u8], last_id: StreamId, read: Option<u64>) -> Option<()> {
+    fn group(&mut self, name: &[u8], last_id: StreamId, read: Option<u64>) -> Option<()> {
         let stream = &mut self.stream;
-        if !stream.is_set || !stream.groups.insert(name) {
+        if !stream.is_set || !stream.groups.insert(name.to_vec()) {
             return None;
         }
-        stream.group = Some(name);
+        stream.group = Some(name.to_vec());
+        stream.claim = None;
         stream.consumers.clear();
         let group = StreamEvent::Group {
             name: Element::Bytes(name),
@@ -355,31 +419,33 @@ impl<'d> Key<'d> {
     }
 
     /// A consumer of the group under way; whether it is new.
-    fn consumer(&mut self, group: &[u8], name: &'d [u8]) -> Option<bool> {
-        self.stream.group.filter(|own| *own == group)?;
-        let is_new = self.stream.consumers.insert(name);
-        if is_new {
-            let consumer = StreamEvent::Consumer {
-                name: Element::Bytes(name),
-                seen_at: 0,
-                active_at: None,
-                pending: 0,
-            };
-            self.print.stream(consumer).ok()?;
+    fn consumer(&mut self, group: &[u8], name: &[u8]) -> Option<bool> {
+        let stream = &mut self.stream;
+        stream.group.as_deref().filter(|own| *own == group)?;
+        if stream.consumers.contains(name) {
+            return Some(false);
         }
-        Some(is_new)
+        stream.consumers.insert(name.to_vec());
+        let consumer = StreamEvent::Consumer {
+            name: Element::Bytes(name),
+            seen_at: 0,
+            active_at: None,
+            pending: 0,
+        };
+        self.print.stream(consumer).ok()?;
+        Some(true)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aof::resp::write_command;
+    use crate::aof::resp::{collect, write_command};
     use crate::error::Result;
     use crate::io::progress::Quiet;
     use crate::task::Run;
     use crate::task::writing::Summing;
-    use crate::task::writing::proof::{Sum, of_commands};
+    use crate::task::writing::proof::{Sum, detail, of_commands};
     use crate::write::Format;
 
     /// Commands, a line each. Names may be written in small letters, which the reader leaves to the
@@ -396,7 +462,58 @@ mod tests {
         out
     }
 
+    /// The key that a command of those that are written is about; none where it is about none.
+    fn key_of<'d>(args: &[&'d [u8]]) -> Option<&'d [u8]> {
+        match args {
+            [b"SELECT" | b"select", ..] => None,
+            [b"XGROUP" | b"xgroup", _, key, ..] | [_, key, ..] => Some(key),
+            _ => None,
+        }
+    }
+
+    fn reader() -> Reader {
+        Reader::new(detail(&Format::named("redis-8.2").unwrap(), true), None)
+    }
+
+    /// The sum of what the reader reads, key by key, and of what the engine makes of the rest; and how many
+    /// keys the reader has read.
+    fn read(log: &[u8]) -> Result<(Sum, usize)> {
+        let (mut sum, mut odd, mut count) = (Sum::default(), Vec::new(), 0);
+        let (mut reader, mut db, mut args) = (reader(), 0, Vec::new());
+        let mut rest = log;
+        while let Some(mut after) = collect(rest, &mut args) {
+            let Some(key) = key_of(&args) else {
+                odd.extend_from_slice(&rest[..rest.len() - after.len()]);
+                db = number(args[1]).unwrap_or_default();
+                rest = after;
+                continue;
+            };
+            while let Some(more) = collect(after, &mut args)
+                && key_of(&args) == Some(key)
+            {
+                after = more;
+            }
+            let commands = &rest[..rest.len() - after.len()];
+            reader.begin();
+            if reader.read(key, commands) {
+                let quick = reader.print.of_key(db, key, reader.expires_at);
+                sum.quick.join(quick);
+                count += 1;
+            } else {
+                odd.extend_from_slice(commands);
+            }
+            rest = after;
+        }
+        odd.extend_from_slice(rest);
+        sum.join(engine(&odd)?);
+        Ok((sum, count))
+    }
+
     fn sum(log: &[u8]) -> Result<Sum> {
+        read(log).map(|(sum, _)| sum)
+    }
+
+    fn engine(log: &[u8]) -> Result<Sum> {
         let format = Format::named("redis-8.2").unwrap();
         let run = Run {
             threads: 1,
@@ -424,10 +541,12 @@ mod tests {
         SET c 2
         XADD x 5-1 f v g w
         XADD x 5-2 f v
+        XADD x 5-3 f v
         XSETID x 7-0 ENTRIESADDED 4 MAXDELETEDID 6-0
         XGROUP CREATE x one 5-1 ENTRIESREAD 1
         XCLAIM x one alice 0 5-1 TIME 1700000000000 RETRYCOUNT 3 JUSTID FORCE
         XCLAIM x one alice 0 5-2 TIME 1700000000001 RETRYCOUNT 1 JUSTID FORCE
+        XCLAIM x one alice 0 5-3 TIME 1700000000001 RETRYCOUNT 1 JUSTID FORCE
         XGROUP CREATECONSUMER x one bob
         XGROUP CREATE x two 0-0 ENTRIESREAD -1
         PEXPIREAT x 4102444800002
@@ -456,21 +575,30 @@ mod tests {
 
     #[test]
     fn what_is_plain_is_not_run() {
-        let data = log(ALL, false);
-        let (mut rest, mut args) = (data.as_slice(), Vec::new());
-        let mut reader = Reader::new(
-            super::super::proof::detail(&Format::named("redis-8.2").unwrap(), true),
-            None,
+        let all = ALL.lines().filter(|line| !line.contains("SELECT"));
+        let mut keys: Vec<_> = all.map(|line| line.trim().to_owned()).collect();
+        keys.retain(|line| !line.contains(" ttl "));
+        let (_, count) = read(&log(&keys.join("\n"), false)).unwrap();
+        assert_eq!(count, 11);
+        let (_, with_dated) = read(&log(ALL, false)).unwrap();
+        assert_eq!(with_dated, 11);
+        assert_eq!(read(&log(ALL, true)).unwrap().1, 0);
+    }
+
+    #[test]
+    fn a_key_may_come_in_pieces() {
+        let (one, other) = (
+            log("RPUSH l 1 two", false),
+            log("RPUSH l 3\nPEXPIREAT l 9", false),
         );
-        let mut not = Vec::new();
-        while let Some(after) = crate::aof::resp::collect(rest, &mut args) {
-            if reader.read(&args) == Took::Not {
-                not.push(args[0].to_vec());
-                reader.forget(key_of(&args));
-            }
-            rest = after;
-        }
-        assert_eq!(not, [b"HPEXPIREAT"]);
+        let both = [&one[..], &other].concat();
+        let (mut parts, mut whole) = (reader(), reader());
+        parts.begin();
+        whole.begin();
+        assert!(parts.read(b"l", &one) && parts.read(b"l", &other) && whole.read(b"l", &both));
+        assert_eq!(parts.found(), whole.found());
+        assert!(!parts.read(b"l", &one), "nothing may follow the expiry");
+        assert!(!whole.read(b"m", &one), "another key");
     }
 
     #[test]
