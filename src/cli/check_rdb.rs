@@ -83,7 +83,7 @@ impl CheckRdb {
             ignore_checksum: self.ignore_checksum,
             first: self.first,
             duplicates: self.duplicates,
-            followed: false,
+            ..CheckOptions::default()
         };
         let inputs = self.inputs.all()?;
         let format = self.report.format;

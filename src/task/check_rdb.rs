@@ -37,6 +37,8 @@ pub struct CheckOptions {
     pub duplicates: bool,
     /// Something else follows the snapshot, which is no fault of its.
     pub followed: bool,
+    /// Whoever asks decompresses all strings himself: of those in pairs only the frame is looked at.
+    pub strings_later: bool,
 }
 
 /// Checks a snapshot.
@@ -148,7 +150,7 @@ fn check_batches(
         ordered(
             run.threads,
             || segments.next_part(),
-            || Worker::new(prints),
+            || Worker::new(prints, options.strings_later),
             |worker, part, pieces: &mut Pieces<'_>| {
                 let (outcome, state) = match part.work {
                     Work::Framed(mut batch, state) => (worker.check(&mut batch, None), Some(state)),

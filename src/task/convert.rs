@@ -62,9 +62,19 @@ pub fn convert(
         Content::Stream(mut stream) => open::spooled(&mut stream, run.max_spool)?,
     };
     run.progress.size(Some(map.len() as u64 * 2));
-    let checking = CheckOptions {
+    // Where all values become commands, they are decompressed for that.
+    let strings_later = layout == Layout::Resp
+        && to.can_begin_anew()
+        && filter.is_everything()
+        && filter.limit().is_none()
+        && !options.keep_going;
+    let whole = CheckOptions {
         duplicates: true,
         ..CheckOptions::default()
+    };
+    let checking = CheckOptions {
+        strings_later,
+        ..whole
     };
     let tries =
         run.threads > 1 && to.can_begin_anew() && ahead::is_likely(&map, format, layout, &filter);
@@ -81,7 +91,11 @@ pub fn convert(
         });
         (check, copied)
     });
-    let check = check?;
+    let mut check = check?;
+    if strings_later && check.verdict != Verdict::Loads {
+        // All that is wrong is to be told.
+        check = check_map(origin.name(), &map, whole, run)?;
+    }
     if open::is_base(&map) && check.good_until < map.len() as u64 {
         return Err(Error::usage("commands follow the snapshot: this is a log")
             .with_hint(Hint::Other("`redkit rewrite-aof` replays and writes it")));
@@ -122,7 +136,13 @@ pub fn convert(
         if tries {
             to.begin_anew()?;
         }
-        job.write(&mut to, &mut report)?;
+        match job.write(&mut to, &mut report) {
+            Err(error) if strings_later && matches!(error.kind(), ErrorKind::Bytes(_)) => {
+                let check = check_map(origin.name(), &map, whole, run)?;
+                return damaged(check, report, error);
+            }
+            done => done?,
+        }
     }
     let lacking = report.findings.errors() > check.findings.errors();
     if lacking {
@@ -134,6 +154,21 @@ pub fn convert(
     report.files = given.files;
     report.warnings.extend(given.warnings);
     Ok(report)
+}
+
+/// The report on a snapshot whose damage showed as its strings were decompressed.
+fn damaged(check: CheckReport, report: WriteReport, error: Error) -> Result<WriteReport> {
+    if check.verdict == Verdict::Loads {
+        return Err(error);
+    }
+    Ok(WriteReport {
+        findings: check.findings,
+        complete: false,
+        functions: 0,
+        keys: 0,
+        expires: 0,
+        ..report
+    })
 }
 
 /// The server that the snapshot names as its writer.

@@ -9,7 +9,7 @@ use crate::error::{self, Error, ErrorKind, Hint, Place, Result, What};
 use crate::io::ordered::Wanted;
 use crate::rdb::batch::{self, Batches};
 use crate::rdb::parser::opcode;
-use crate::rdb::value::sound::{sound, sound_strings};
+use crate::rdb::value::sound::{framed_strings, sound, sound_strings};
 use crate::rdb::value::{self, module};
 use crate::rdb::{Scratch, string};
 use crate::record::types::{Dialect, RdbType};
@@ -35,15 +35,18 @@ pub(super) struct Worker {
     prints: Option<(Fingerprinter, Fingerprinter)>,
     /// Records were large in what was framed last.
     sparse: bool,
+    /// Strings are decompressed by somebody else.
+    strings_later: bool,
 }
 
 impl Worker {
-    /// One that takes the fingerprints of keys, or not.
-    pub(super) fn new(prints: bool) -> Self {
+    /// One that takes the fingerprints of keys, or not, and may leave strings to somebody else.
+    pub(super) fn new(prints: bool, strings_later: bool) -> Self {
         Worker {
             scratch: Scratch::default(),
             checker: DeepCheck::default(),
             prints: prints.then(shared_fingerprinters),
+            strings_later,
             sparse: false,
         }
     }
@@ -107,7 +110,10 @@ impl Worker {
         let result = batch.visit(
             &mut pass,
             Pass::value,
-            |_, values| sound_strings(values),
+            |pass, values| match pass.worker.strings_later {
+                true => framed_strings(values),
+                false => sound_strings(values),
+            },
             Pass::key,
             Pass::other,
         );

@@ -1,0 +1,160 @@
+//! `convert --layout resp`: commands of large values are passed on before all of them are there, and
+//! strings are decompressed once; nobody may notice.
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use support::TempFolder;
+
+fn redkit(args: &[&str]) -> (Option<i32>, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_redkit"))
+        .args(args)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    (
+        output.status.code(),
+        text(output.stdout),
+        text(output.stderr),
+    )
+}
+
+#[track_caller]
+fn done(args: &[&str]) -> Value {
+    let (exit, out, words) = redkit(&[args, &["--format", "json"]].concat());
+    assert_eq!(exit, Some(0), "{args:?}: {words}");
+    serde_json::from_str(&out).unwrap()
+}
+
+/// Appends a command.
+fn command(words: &[&str], out: &mut String) {
+    out.push_str(&format!("*{}\r\n", words.len()));
+    for word in words {
+        out.push_str(&format!("${}\r\n{word}\r\n", word.len()));
+    }
+}
+
+/// A log that makes one value of some megabytes, and how a server would write it down.
+fn log(of: &str) -> String {
+    let mut out = String::new();
+    for n in 0..60_000u64 {
+        let long = format!("member {n} {}", n.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let score = (n % 977) as f64 / 8.0;
+        let id = format!("{}-{}", 5 + n / 3, n % 3);
+        match of {
+            "list" => command(&["RPUSH", "key", &long], &mut out),
+            "set" => command(&["SADD", "key", &long], &mut out),
+            "zset" => command(&["ZADD", "key", &score.to_string(), &long], &mut out),
+            "zero" => command(&["ZADD", "key", "0", &long], &mut out),
+            "hash" | "dated" => command(&["HSET", "key", &long, &n.to_string()], &mut out),
+            _ => command(&["XADD", "key", &id, "name", &long, "n", "1"], &mut out),
+        }
+        if of == "dated" && n % 5 == 0 {
+            let words = ["HPEXPIREAT", "key", "4102444800000", "FIELDS", "1", &long];
+            command(&words, &mut out);
+        }
+        if of == "stream" && n == 40_000 {
+            for group in ["one", "other"] {
+                command(&["XGROUP", "CREATE", "key", group, "9-0"], &mut out);
+            }
+        }
+        if of == "stream" && n > 40_000 && n % 7 < 4 {
+            let group = ["one", "other"][(n % 2) as usize];
+            let consumer = ["alice", "bob", "carol"][(n / 90 % 3) as usize];
+            let time = (1_700_000_000_000 + n / 50).to_string();
+            let words = ["XCLAIM", "key", group, consumer, "0", &id, "TIME", &time];
+            let words = [&words[..], &["RETRYCOUNT", "2", "JUSTID", "FORCE"]].concat();
+            command(&words, &mut out);
+        }
+    }
+    if of != "list" {
+        command(&["PEXPIREAT", "key", "4102444800001"], &mut out);
+    }
+    out
+}
+
+fn without_time(path: &Path) -> Vec<u8> {
+    let bytes = fs::read(path).unwrap();
+    match bytes.starts_with(b"#TS:") {
+        true => bytes[bytes.iter().position(|byte| *byte == b'\n').unwrap() + 1..].to_vec(),
+        false => bytes,
+    }
+}
+
+#[test]
+fn large_values_are_the_same_commands_in_pieces() {
+    let folder = TempFolder::new();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    for of in ["list", "set", "zset", "zero", "hash", "dated", "stream"] {
+        let (aof, rdb) = (at(&format!("{of}.aof")), at(&format!("{of}.rdb")));
+        fs::write(&aof, log(of)).unwrap();
+        let rewrite = ["rewrite-aof", "--target", "redis-8.2", "--layout"];
+        let first = done(&[&rewrite[..], &["rdb", &aof, "-o", &rdb]].concat());
+        assert_eq!(first["keys"], 1, "{of}");
+        assert!(fs::metadata(&rdb).unwrap().len() > 1 << 20, "{of}");
+
+        let (whole, pieces) = (at(&format!("{of}.whole")), at(&format!("{of}.pieces")));
+        done(&[&rewrite[..], &["resp", &rdb, "-o", &whole]].concat());
+        let whole = without_time(Path::new(&whole));
+        let convert = ["convert", "--target", "redis-8.2", "--layout", "resp", &rdb];
+        for threads in ["1", "3"] {
+            let words = ["-o", &pieces, "--force", "--threads", threads];
+            let report = done(&[&convert[..], &words].concat());
+            assert_eq!(report["proven"], true, "{of}");
+            // Fields that expire are decoded for a rewrite, which tells them in another order.
+            let same = without_time(Path::new(&pieces)) == whole;
+            assert!(same || of == "dated", "{of}");
+        }
+        let digest = ["replay", "--full-digest", "--like", "redis-8.2", &pieces];
+        let digest = done(&digest);
+        assert_eq!(digest["full_digest"], first["full_digest"], "{of}");
+        assert!(first["full_digest"].is_string(), "{of}");
+    }
+}
+
+#[test]
+fn damage_inside_strings_is_told_as_a_check_tells_it() {
+    let folder = TempFolder::new();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (aof, rdb, bad, out) = (at("log.aof"), at("all.rdb"), at("bad.rdb"), at("out.aof"));
+    let mut log = String::new();
+    for n in 0..9 {
+        let text = format!("{n} again and ").repeat(8 + n);
+        command(&["SET", &format!("key:{n}"), &text], &mut log);
+    }
+    fs::write(&aof, log).unwrap();
+    let words = ["--target", "redis-8.2", "--layout"];
+    done(&[&["rewrite-aof"], &words[..], &["rdb", &aof, "-o", &rdb]].concat());
+    let sound = fs::read(&rdb).unwrap();
+    let compressed = sound.windows(1).filter(|byte| byte == b"\xc3").count();
+    assert!(compressed >= 9, "the strings are compressed");
+
+    let mut refused = 0;
+    for place in 0..sound.len() {
+        let mut bytes = sound.clone();
+        bytes[place] ^= 0x21;
+        // Without a checksum only the structure is left.
+        let end = bytes.len() - 8;
+        bytes[end..].fill(0);
+        fs::write(&bad, bytes).unwrap();
+        let mut told = Vec::new();
+        for layout in ["rdb", "resp"] {
+            let convert = ["convert", "--format", "json", "--force"];
+            let (exit, text, words) =
+                redkit(&[&convert[..], &words, &[layout, &bad, "-o", &out]].concat());
+            let report: Value = serde_json::from_str(&text).unwrap_or_default();
+            told.push((exit, report["findings"].clone()));
+            assert!(!words.contains("fault of redkit"), "{place}: {words}");
+            assert_eq!(exit == Some(0), fs::exists(&out).unwrap(), "{place}");
+            let _ = fs::remove_file(&out);
+        }
+        assert_eq!(told[0], told[1], "{place}");
+        refused += usize::from(told[0].0 != Some(0));
+    }
+    assert!(refused > sound.len() / 4, "{refused} of {}", sound.len());
+}
