@@ -10,15 +10,13 @@ use crate::cli::Exit;
 use crate::cli::args::{Common, ReportFormat};
 use crate::cli::values::{moment, size};
 use crate::cli::words::Words;
-use crate::command::{Like, ServerLine};
 use crate::error::{Error, Result};
 use crate::io::output::Existing;
-use crate::report::aof::Fate;
 use crate::report::check::Verdict;
 use crate::report::fix::{FixReport, Strategy};
 use crate::report::{json_report, text};
 use crate::task::InputPath;
-use crate::task::check_aof::{AofOptions, check_aof};
+use crate::task::check_aof::AofOptions;
 use crate::task::fix_aof::{self, FixOptions, Mending, Refusal};
 use crate::task::mend::Keep;
 
@@ -251,8 +249,7 @@ impl FixArgs {
         Ok(came(mending, false, Exit::Done))
     }
 
-    /// Why what was mended for Redis 6.2 is not loaded by it all the same. It reads shorter lines than
-    /// other servers, and what it refuses for that is not damaged: it stays.
+    /// Why what was mended is refused all the same.
     fn still_refused(
         &self,
         came: &Came,
@@ -261,30 +258,16 @@ impl FixArgs {
         words: &Words,
         input: &InputPath,
     ) -> Result<Option<String>> {
-        let like: Option<Like> = came.mending.report.like.parse().ok();
-        let is_old = like.is_some_and(|like| like.line() == ServerLine::Redis62);
-        let is_mended = came.exit == Exit::Done && !came.dry_run && came.mending.fix.is_some();
+        let is_mended = came.exit == Exit::Done && !came.dry_run;
         let path = match &self.output {
+            _ if !is_mended => return Ok(None),
             // What went down a pipe nobody can look at.
             Some(path) if path.as_os_str() == "-" => return Ok(None),
             Some(path) => &InputPath::File(path.clone()),
             None => input,
         };
-        if !is_old || !is_mended {
-            return Ok(None);
-        }
-        let options = AofOptions {
-            like,
-            ..check.clone()
-        };
-        let left = common.run(path, true, words, |run| check_aof(path, &options, run))?;
-        Ok(match left.fate {
-            Fate::Loads => None,
-            Fate::Refuses(Some(at), why) | Fate::Crashes(at, why) => {
-                Some(format!("at {at}, {why}"))
-            }
-            Fate::Refuses(None, why) | Fate::StartsEmpty(why) => Some(why),
-            Fate::CutBack(at) => Some(format!("at {at}, where it takes it for cut")),
+        common.run(path, true, words, |run| {
+            fix_aof::still_refused(&came.mending, path, check, run)
         })
     }
 

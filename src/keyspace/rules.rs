@@ -79,6 +79,14 @@ impl Rules {
         self.like.version() >= wanted
     }
 
+    /// Latest expiry of a field that the server takes from a command, Unix ms.
+    pub fn latest_field_expiry(&self) -> i64 {
+        match self.is_valkey() {
+            true => i64::MAX,
+            false => (1 << 46) - 1,
+        }
+    }
+
     /// Whether the server is of the Valkey family.
     #[inline]
     pub fn is_valkey(&self) -> bool {

@@ -2,7 +2,8 @@
 //!
 //! The snapshot is checked first, duplicate keys included. Where the target knows everything that it
 //! uses, its records are copied as they stand; else record by record, those that the target does not
-//! know encoded anew and decoded again to see that they are the same.
+//! know encoded anew and decoded again to see that they are the same. As commands, keys are read back as
+//! they are written.
 
 mod ahead;
 

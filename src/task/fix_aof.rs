@@ -1,5 +1,6 @@
 //! Makes the files of a log loadable: what goes, what stays, what is then in doubt.
 
+mod after;
 mod census;
 mod doubt;
 mod skip;
@@ -25,6 +26,8 @@ use crate::task::fix_aof::skip::{Pass, Rules, Scan};
 use crate::task::logs::{self, LogFile, LogSet, Logs};
 use crate::task::mend::{self, Applied, FilePlan, Inserted, Keep, Plan, Removed, SetPlan};
 use crate::task::{InputPath, Run};
+
+pub use after::still_refused;
 
 /// How to mend.
 #[derive(Clone, Debug, Default)]

@@ -28,11 +28,12 @@ pub(crate) use look::is_among;
 use look::Look;
 use teller::{StringTeller, Teller};
 
-/// Latest expiry of a field that Redis takes from a command, Unix ms.
-const LATEST_FIELD_EXPIRY: i64 = (1 << 46) - 1;
-
 /// Bytes of a value as it stands in a file from which on its commands may be passed on before all are there.
-const LARGE: usize = 512 << 10;
+const LARGE: usize = match cfg!(fuzzing) {
+    // Inputs are small there.
+    true => 32,
+    false => 512 << 10,
+};
 
 /// Writes keys with their values as commands, one after the other.
 #[derive(Debug)]
@@ -261,7 +262,7 @@ impl<'f> Commands<'f> {
         if is_dated && takes_field_expiry && !self.format.rules.is_valkey() {
             let mut shape = Shape::default();
             tale.tell(&mut shape)?;
-            takes_field_expiry = shape.latest <= LATEST_FIELD_EXPIRY;
+            takes_field_expiry = shape.latest <= self.format.rules.latest_field_expiry();
         }
         // Commands that are passed on cannot be taken back: what could make that needful is asked first.
         let mut in_pieces = key.is_large && !is_dated && witness.takes_pieces();

@@ -6,9 +6,6 @@ use crate::replay::context::Context;
 use crate::replay::hash::{arity, bulk, fields, has_passed, live, nils, typed_fields};
 use crate::replay::reply::{Outcome, Rejection, Reply};
 
-/// Latest time that Redis takes from a command, Unix ms.
-const LATEST: i64 = (1 << 46) - 1;
-
 /// Answers of a field.
 const NO_SUCH_FIELD: Reply = Reply::Int(-2);
 const NO_EXPIRY: Reply = Reply::Int(-1);
@@ -49,11 +46,7 @@ impl Form {
     fn read(self, cx: &mut Context<'_>, text: &[u8], name: &str) -> Result<Option<i64>, Rejection> {
         let number = integer(text)?;
         let invalid = || Rejection::error(format!("ERR invalid expire time in '{name}' command"));
-        let latest = if cx.rules.is_valkey() {
-            i64::MAX
-        } else {
-            LATEST
-        };
+        let latest = cx.rules.latest_field_expiry();
         if number < 0 || number > latest / self.unit {
             return Err(invalid());
         }

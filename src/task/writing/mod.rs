@@ -5,7 +5,8 @@
 //! source of keys --> Maker (worker threads) --> Assembler (in order) --> Destination
 //! ```
 //!
-//! What was written is read back before it gets its name: see `proof`.
+//! What was written is read back before it gets its name: see `proof`. Where a snapshot becomes
+//! commands, each key is read back as it is written, and large ones are passed on in pieces: see `back`.
 
 mod assembler;
 mod back;

@@ -13,7 +13,10 @@ use crate::write::format::Format;
 /// Items in a command at the most, as in the servers' rewrite.
 const ITEMS: u64 = 64;
 /// Bytes of commands that are passed on at once.
-const PIECE: usize = 128 << 10;
+const PIECE: usize = match cfg!(fuzzing) {
+    true => 64,
+    false => 128 << 10,
+};
 
 /// Appends the text of an ID.
 fn write_id(id: StreamId, to: &mut Vec<u8>) {
