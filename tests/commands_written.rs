@@ -158,3 +158,112 @@ fn damage_inside_strings_is_told_as_a_check_tells_it() {
     }
     assert!(refused > sound.len() / 4, "{refused} of {}", sound.len());
 }
+
+#[test]
+fn large_values_stand_among_others_in_their_databases() {
+    let folder = TempFolder::new();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let mut all = String::new();
+    for (db, of) in [
+        ("0", "stream"),
+        ("3", "zset"),
+        ("20", "list"),
+        ("7", "hash"),
+    ] {
+        command(&["SELECT", db], &mut all);
+        command(&["SET", "before", db], &mut all);
+        all.push_str(&log(of));
+        for name in ["after", "last"] {
+            command(&["RPUSH", name, "a", "b"], &mut all);
+        }
+    }
+    let (aof, rdb) = (at("log.aof"), at("all.rdb"));
+    fs::write(&aof, &all).unwrap();
+    for target in ["redis-6.2", "redis-8.2", "valkey-9.1"] {
+        // A server as it comes has 16 databases, and gives what is selected beyond to the one before.
+        let databases = all.replace("$2\r\n20\r\n", "$2\r\n12\r\n");
+        fs::write(&aof, databases).unwrap();
+        let rewrite = ["rewrite-aof", "--target", target, "--force", "--layout"];
+        let first = done(&[&rewrite[..], &["rdb", &aof, "-o", &rdb]].concat());
+        assert_eq!(first["keys"], 16, "{target}");
+        for threads in ["1", "3"] {
+            let out = at(&format!("{target}.{threads}"));
+            let convert = ["convert", "--target", target, "--layout", "resp"];
+            let words = [rdb.as_str(), "-o", &out, "--threads", threads];
+            assert_eq!(done(&[&convert[..], &words].concat())["keys"], 16);
+            let replay = ["replay", "--full-digest", "--like", target, &out];
+            let digest = done(&replay);
+            assert_eq!(digest["full_digest"], first["full_digest"], "{target}");
+        }
+    }
+}
+
+#[test]
+fn what_a_server_as_it_comes_would_put_elsewhere_is_said() {
+    let folder = TempFolder::new();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    // A database that no command selects in a log of a server as it comes, but a snapshot.
+    let mut bytes = b"REDIS0009\xfe\x00\x00\x01a\x01b\xfe\x14\x00\x01c\x01d\xff".to_vec();
+    bytes.extend_from_slice(&[0; 8]);
+    let (rdb, out) = (at("two.rdb"), at("two.aof"));
+    fs::write(&rdb, bytes).unwrap();
+    let words = [
+        "--target",
+        "redis-8.2",
+        "--layout",
+        "resp",
+        &rdb,
+        "-o",
+        &out,
+    ];
+    let report = done(&[&["convert", "--force"], &words[..]].concat());
+    let said = report["warnings"].to_string();
+    assert!(said.contains("`databases 21`"), "{report}");
+    // To replay is to do what a server as it comes does, and it does not load the snapshot.
+    let rewrite = ["rewrite-aof", "--force", "--format", "json"];
+    let (exit, text, _) = redkit(&[&rewrite[..], &words].concat());
+    assert_eq!(exit, Some(1), "{text}");
+    assert!(text.contains("needs databases 21"), "{text}");
+    let (exit, text, _) = redkit(&[&rewrite[..], &words, &["--keep-going"]].concat());
+    assert_eq!(exit, Some(1), "{text}");
+    assert!(text.contains("`databases 21`"), "{text}");
+    // Without its key the database is not selected at all.
+    let report = done(&[&["convert", "--force", "--match", "a"], &words[..]].concat());
+    assert_eq!(report["warnings"], Value::Array(Vec::new()), "{report}");
+    assert!(!fs::read_to_string(&out).unwrap().contains("20"));
+}
+
+#[test]
+fn a_large_key_whose_expiry_is_none_or_long_past_is_written() {
+    let folder = TempFolder::new();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let members: Vec<u8> = (0..40_000u32)
+        .flat_map(|n| [&[20u8][..], format!("{n:020}").as_bytes()].concat())
+        .collect();
+    for (expiry, kept) in [(-1i64, None), (0, Some(0)), (-5, Some(-5)), (7, Some(7))] {
+        let mut bytes = b"REDIS0009\xfe\x00\xfc".to_vec();
+        bytes.extend_from_slice(&expiry.to_le_bytes());
+        // A set of so many members.
+        bytes.extend_from_slice(b"\x02\x03key\x80\x00\x00\x9c\x40");
+        bytes.extend_from_slice(&members);
+        bytes.push(0xff);
+        bytes.extend_from_slice(&[0; 8]);
+        let (rdb, out) = (at("set.rdb"), at("set.aof"));
+        fs::write(&rdb, bytes).unwrap();
+        let words = [
+            "--target",
+            "redis-8.2",
+            "--layout",
+            "resp",
+            &rdb,
+            "-o",
+            &out,
+        ];
+        let report = done(&[&["convert", "--force"], &words[..]].concat());
+        assert_eq!(report["keys"], 1, "{expiry}");
+        let text = fs::read_to_string(&out).unwrap();
+        let found = text.split("PEXPIREAT\r\n$3\r\nkey\r\n").nth(1);
+        let found = found.map(|rest| rest.lines().nth(1).unwrap().parse::<i64>().unwrap());
+        assert_eq!(found, kept, "{expiry}");
+    }
+}

@@ -259,6 +259,7 @@ impl FixArgs {
         input: &InputPath,
     ) -> Result<Option<String>> {
         let is_mended = came.exit == Exit::Done && !came.dry_run;
+        let is_mended = is_mended && fix_aof::needs_second_look(&came.mending);
         let path = match &self.output {
             _ if !is_mended => return Ok(None),
             // What went down a pipe nobody can look at.

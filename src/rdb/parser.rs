@@ -161,6 +161,12 @@ pub(crate) enum Miss {
     Short(usize),
 }
 
+/// The expiry that is meant by a number of Unix ms: -1 is how servers say none.
+#[inline(always)]
+fn expiry(ms: i64) -> Option<i64> {
+    (ms != -1).then_some(ms)
+}
+
 impl RdbParser {
     /// At the start of a snapshot.
     pub fn new() -> Self {
@@ -285,7 +291,7 @@ impl RdbParser {
         let (mut first, mut rest) = data.split_first()?;
         if *first == opcode::EXPIRETIME_MS {
             let (ms, after) = rest.split_first_chunk::<8>()?;
-            expires_at = Some(i64::from_le_bytes(*ms));
+            expires_at = expiry(i64::from_le_bytes(*ms));
             (first, rest) = after.split_first()?;
         }
         if *first == opcode::FREQ {
@@ -329,7 +335,7 @@ impl RdbParser {
             match first {
                 opcode::EXPIRETIME_MS => {
                     let (after, ms) = parse::le_i64(after)?;
-                    attributes.expires_at = Some(ms);
+                    attributes.expires_at = expiry(ms);
                     rest = after;
                 }
                 opcode::EXPIRETIME => {
@@ -567,7 +573,7 @@ impl RdbParser {
         while let Some((&first, rest)) = data.split_first() {
             let step = match first {
                 opcode::EXPIRETIME_MS => parse::le_i64(rest).map(|(rest, ms)| {
-                    kept.expires_at = Some(ms);
+                    kept.expires_at = expiry(ms);
                     rest
                 }),
                 opcode::EXPIRETIME => parse::array::<4>(rest).map(|(rest, s)| {

@@ -33,6 +33,8 @@ use crate::task::{InputPath, Run, dump, open};
 use crate::write::{Format, Lack};
 use ahead::Ahead;
 
+/// The longest output that is made in room which serves again.
+const KEPT_ROOM: usize = 1 << 20;
 /// What files of a set are called.
 const STEM: &str = "appendonly.aof";
 
@@ -137,7 +139,11 @@ pub fn convert(
         if tries {
             to.begin_anew()?;
         }
-        match job.write(&mut to, &mut report) {
+        let done = job.write(&mut to, &mut report);
+        if done.is_err() {
+            watch.check()?;
+        }
+        match done {
             Err(error) if strings_later && matches!(error.kind(), ErrorKind::Bytes(_)) => {
                 let check = check_map(origin.name(), &map, whole, run)?;
                 return damaged(check, report, error);
@@ -249,6 +255,7 @@ impl Job<'_> {
         } else {
             self.each(&mut assembler, &mut behind, &mut lacks, report)?;
         }
+        report.warnings.extend(assembler.needs_databases());
         assembler.end()?;
         if !self.layout.has_records() {
             report
@@ -351,7 +358,9 @@ impl Job<'_> {
                                 Wanted::Nothing
                             }
                         };
-                        return (wanted, Some(commands));
+                        // Room for a value that is far longer than others is given back.
+                        let again = commands.len() <= KEPT_ROOM;
+                        return (wanted, again.then_some(commands));
                     }
                 };
                 behind.reach(made.end);
@@ -449,7 +458,7 @@ impl Job<'_> {
                     let to = usize::try_from(entry.end() - batch.at).unwrap_or(usize::MAX);
                     let bytes = batch.block.get(from..to).unwrap_or_default();
                     let done = match self.layout {
-                        Layout::Resp => maker.tell(entry, &mut made, pieces),
+                        Layout::Resp => maker.tell(entry, &mut made, pieces, self.run),
                         _ => maker.entry(entry, Some(bytes), &mut made),
                     };
                     match done {

@@ -27,7 +27,7 @@ use crate::task::logs::{self, LogFile, LogSet, Logs};
 use crate::task::mend::{self, Applied, FilePlan, Inserted, Keep, Plan, Removed, SetPlan};
 use crate::task::{InputPath, Run};
 
-pub use after::still_refused;
+pub use after::{needs_second_look, still_refused};
 
 /// How to mend.
 #[derive(Clone, Debug, Default)]

@@ -10,6 +10,7 @@ use crate::io::ordered::{Piece, Pieces, Wanted, ordered};
 use crate::keyspace::digest::Digest;
 use crate::keyspace::{Keyspace, Slot};
 use crate::record::filter::Filter;
+use crate::report::aof::Fate;
 use crate::report::replay::ReplayReport;
 use crate::report::written::WriteReport;
 use crate::task::log_files::LogFiles;
@@ -85,6 +86,9 @@ pub fn rewrite(
         complete: is_whole(&report, replayed),
         ..WriteReport::default()
     };
+    if !written.complete && written.findings.errors() == 0 {
+        written.warnings.extend(why_not(&report.check.fate));
+    }
     if !written.complete && !options.keep_going {
         return Ok(written);
     }
@@ -185,9 +189,21 @@ fn fits(layout: Layout, format: &Format) -> Result<()> {
 fn is_whole(report: &ReplayReport, options: &ReplayOptions) -> bool {
     let partial =
         options.to_offset.is_some() || options.to_command.is_some() || options.to_time.is_some();
-    let loads = report.check.fate == crate::report::aof::Fate::Loads;
+    let loads = report.check.fate == Fate::Loads;
     (report.complete || (partial && loads && report.findings.errors() == 0))
         && report.unplayable == 0
+}
+
+/// Why a server does not load all of it.
+fn why_not(fate: &Fate) -> Option<String> {
+    Some(match fate {
+        Fate::Loads => return None,
+        Fate::Refuses(Some(at), why) => format!("the server refuses it at {at}: {why}"),
+        Fate::Refuses(None, why) => format!("the server refuses it: {why}"),
+        Fate::Crashes(at, why) => format!("the server crashes at {at}: {why}"),
+        Fate::StartsEmpty(why) => format!("the server starts without it: {why}"),
+        Fate::CutBack(at) => format!("the server takes it for cut at {at}"),
+    })
 }
 
 /// What stands in front of the keys.
@@ -345,6 +361,7 @@ impl Job<'_> {
         if let Some(error) = failed {
             return Err(error);
         }
+        report.warnings.extend(assembler.needs_databases());
         let behind = assembler.end()?;
         report.findings.append(lacks.findings);
         (report.dropped, report.reduced) = (lacks.dropped, lacks.reduced);

@@ -29,10 +29,16 @@ use look::Look;
 use teller::{StringTeller, Teller};
 
 /// Bytes of a value as it stands in a file from which on its commands may be passed on before all are there.
-const LARGE: usize = match cfg!(fuzzing) {
-    // Inputs are small there.
-    true => 32,
+/// Tests have small ones.
+const LARGE: usize = match cfg!(any(fuzzing, debug_assertions)) {
+    true => 64,
     false => 512 << 10,
+};
+
+/// Bytes of commands that are passed on at once.
+pub(crate) const PIECE: usize = match cfg!(any(fuzzing, debug_assertions)) {
+    true => 256,
+    false => 128 << 10,
 };
 
 /// Writes keys with their values as commands, one after the other.
@@ -265,7 +271,9 @@ impl<'f> Commands<'f> {
             takes_field_expiry = shape.latest <= self.format.rules.latest_field_expiry();
         }
         // Commands that are passed on cannot be taken back: what could make that needful is asked first.
-        let mut in_pieces = key.is_large && !is_dated && witness.takes_pieces();
+        // An expiry that has no command to give it, or makes the key go, is no plain one.
+        let lasts = key.expires_at.is_none_or(|at| at > 0);
+        let mut in_pieces = key.is_large && !is_dated && lasts && witness.takes_pieces();
         if in_pieces && matches!(of, DataType::ZSet | DataType::Stream) {
             let mut look = Look::new(std::mem::take(&mut self.room.ids));
             tale.tell(&mut look)?;

@@ -14,7 +14,7 @@ mod entries;
 mod format;
 mod vectors;
 
-pub(crate) use commands::is_among;
 pub use commands::{Commands, Nobody, Witness};
+pub(crate) use commands::{PIECE, is_among};
 pub use entries::Entries;
 pub use format::{Allowed, Format, Lack, Written};

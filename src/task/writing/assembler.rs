@@ -48,6 +48,8 @@ pub(crate) struct Assembler<'o, 'f> {
     db: Option<u32>,
     behind: Vec<u8>,
     behind_db: Option<u32>,
+    /// The highest database that commands select.
+    highest: u32,
 }
 
 impl<'o, 'f> Assembler<'o, 'f> {
@@ -68,6 +70,7 @@ impl<'o, 'f> Assembler<'o, 'f> {
             db: None,
             behind: Vec::new(),
             behind_db: None,
+            highest: 0,
         };
         match layout.has_records() {
             true => assembler.begin_snapshot(),
@@ -145,6 +148,7 @@ impl<'o, 'f> Assembler<'o, 'f> {
         if !self.layout.has_records() {
             if is_new {
                 Commands::select(db, &mut self.log);
+                self.highest = self.highest.max(db);
             }
             self.to.write(&self.log)?;
             self.log.clear();
@@ -179,6 +183,17 @@ impl<'o, 'f> Assembler<'o, 'f> {
             reached(done);
         }
         Ok(())
+    }
+
+    /// Says what a server must be set to, where commands select a database beyond those that it has
+    /// unless told otherwise: it refuses such a command, and what follows goes where it was before.
+    pub(crate) fn needs_databases(&self) -> Option<String> {
+        let (highest, needed) = (self.highest, u64::from(self.highest) + 1);
+        (highest >= self.format.rules.databases).then(|| {
+            format!(
+                "it selects database {highest}: a server must be set to `databases {needed}` for it"
+            )
+        })
     }
 
     /// Ends it; gives the commands that are to stand behind.

@@ -47,19 +47,36 @@ impl ReadBack {
         if self.odd_db.take().is_none() {
             return Ok(());
         }
-        let run = Run { threads: 1, ..*run };
-        let meant = proof::Sum {
-            quick: std::mem::take(&mut self.meant),
-            ..proof::Sum::default()
-        };
-        let found = proof::of_commands(&[&self.odd], format, Summing::Anew, &run)?;
-        self.odd = Vec::new();
-        if found != meant {
-            let text = "the commands do not make the keys that are meant".to_owned();
-            return Err(proof::unlike(text));
-        }
-        Ok(())
+        let odd = std::mem::take(&mut self.odd);
+        played(&[&odd], std::mem::take(&mut self.meant), format, run)
     }
+}
+
+/// Runs the commands of a key at once, which are too many to be kept.
+pub(super) fn run_now(
+    db: u32,
+    commands: &[u8],
+    meant: Quick,
+    format: &Format,
+    run: &Run<'_>,
+) -> Result<()> {
+    let mut select = Vec::new();
+    Commands::select(db, &mut select);
+    played(&[&select, commands], meant, format, run)
+}
+
+/// Runs commands, to see that they make the keys that are meant.
+fn played(pieces: &[&[u8]], meant: Quick, format: &Format, run: &Run<'_>) -> Result<()> {
+    let run = Run { threads: 1, ..*run };
+    let meant = proof::Sum {
+        quick: meant,
+        ..proof::Sum::default()
+    };
+    if proof::of_commands(pieces, format, Summing::Anew, &run)? != meant {
+        let text = "the commands do not make the keys that are meant".to_owned();
+        return Err(proof::unlike(text));
+    }
+    Ok(())
 }
 
 /// A key that becomes commands: is told its value, and reads and passes on its commands.
@@ -137,7 +154,7 @@ impl Witness for Telling<'_, '_> {
             empty.clear();
             let mut chunk = Chunk::from(std::mem::replace(out, empty));
             chunk.db = self.db;
-            // Whoever wants no more stops the job.
+            // Where nobody wants it any more, the rest of the key is made in vain.
             let _ = self.pieces.chunk(chunk);
             (self.read, self.has_passed) = (0, true);
         }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::bytes::Element;
-use crate::error::{Error, Place, Result, What};
+use crate::error::{Error, ErrorKind, Place, Result, What};
 use crate::io::ordered::{Chunk, Pieces};
 use crate::keyspace::digest::{Detail, Digest, FullDigest, ValueDigest};
 use crate::keyspace::module::Module;
@@ -14,14 +14,14 @@ use crate::record::filter::Filter;
 use crate::record::room::Room;
 use crate::record::{DataType, Entry, RawValue, RdbType, Stored, ValueVisitor, Walk};
 use crate::task::Run;
-use crate::task::writing::back::{ReadBack, Telling};
+use crate::task::writing::back::{self, ReadBack, Telling};
 use crate::task::writing::print::{Print, Quick};
 use crate::task::writing::proof::{Sum, detail, unlike};
 use crate::task::writing::{Lacking, Layout, ModuleAux};
-use crate::write::{Allowed, Commands, Entries, Format, Lack, Nobody, Written};
+use crate::write::{Allowed, Commands, Entries, Format, Lack, Nobody, PIECE, Written};
 
-/// Bytes of commands that are passed on at once.
-const PASSED_ON: usize = 128 << 10;
+/// Bytes of commands of a key from which on they are not copied to be run later.
+const RUN_NOW: usize = 1 << 20;
 
 /// What a job came to.
 #[derive(Debug, Default)]
@@ -248,6 +248,7 @@ impl<'f> Maker<'f> {
         entry: &Entry<'_>,
         made: &mut Made,
         pieces: &mut Pieces<'_>,
+        run: &Run<'_>,
     ) -> Result<()> {
         if !self.wants(entry, made)? {
             return Ok(());
@@ -261,22 +262,22 @@ impl<'f> Maker<'f> {
             buffer.clear();
             made.runs.push((entry.db, buffer));
         }
-        let run = made.run(entry.db);
-        let start = run.len();
+        let out = made.run(entry.db);
+        let start = out.len();
         let told = Print::new(detail(self.format, self.format.has_field_expiry()));
         let mut telling = Telling::new(&mut self.back.reader, told, &key, entry.db, start, pieces);
         let result = self
             .commands
-            .entry(entry, &mut self.scratch, run, &mut telling);
-        let end = telling.end(run);
+            .entry(entry, &mut self.scratch, out, &mut telling);
+        let end = telling.end(out);
         let (written, is_told) = match result {
-            Err(error) if end.has_passed => {
+            Err(error) if end.has_passed && matches!(error.kind(), ErrorKind::Bytes(_)) => {
                 // What is out cannot be taken back.
                 let text = format!("a value that was sound could not be written: {error}");
                 return Err(unlike(text).in_key(entry.db, &key));
             }
             Err(error) => {
-                run.truncate(start);
+                out.truncate(start);
                 return Err(error);
             }
             Ok(done) => done,
@@ -295,12 +296,16 @@ impl<'f> Maker<'f> {
             }
             let commands = made.run(entry.db).get(start..).unwrap_or_default();
             let meant = meant.of_key(entry.db, &key, entry.expires_at);
-            self.back.run_later(entry.db, commands, meant);
+            if commands.len() >= RUN_NOW {
+                back::run_now(entry.db, commands, meant, self.format, run)?;
+            } else {
+                self.back.run_later(entry.db, commands, meant);
+            }
         } else if self.back.reader.found() != (meant.value(), entry.expires_at) {
             let text = "the commands do not make the key that is meant".to_owned();
             return Err(unlike(text).in_key(entry.db, &key));
         }
-        if made.run(entry.db).len() >= PASSED_ON {
+        if made.run(entry.db).len() >= PIECE {
             pass_on(made, pieces);
         }
         Ok(())
@@ -455,9 +460,13 @@ fn key_of<'e>(entry: &'e Entry<'_>) -> Result<Cow<'e, [u8]>> {
 /// Hands out what is written so far.
 fn pass_on(made: &mut Made, pieces: &mut Pieces<'_>) {
     for (db, bytes) in made.runs.drain(..) {
+        // A database without keys is not selected.
+        if bytes.is_empty() {
+            continue;
+        }
         let mut chunk = Chunk::from(bytes);
         chunk.db = db;
-        // Whoever wants no more has stopped the job.
+        // Where nobody wants it any more, the rest of the job is made in vain.
         let _ = pieces.chunk(chunk);
     }
 }

@@ -27,8 +27,11 @@ pub(super) struct Look {
     repeated: bool,
     /// A score whose sign servers lose where they take it from a command.
     negative_zero: bool,
-    /// The latest delivery, and whether one has figures that no command takes.
+    /// A score that is no number.
+    nan: bool,
+    /// The latest delivery.
     delivered: i64,
+    /// An entry without fields, or a delivery with figures that no command takes.
     odd: bool,
 }
 
@@ -49,20 +52,26 @@ impl Look {
 
     /// Whether only a RESTORE gives the value back.
     pub(super) fn is_beyond_commands(&self, format: &Format) -> bool {
-        let backwards = format.has_stream_counters() && self.max_deleted > self.last;
+        const MOST: u64 = i64::MAX as u64;
+        let highest = self.ids.last().copied().unwrap_or_default();
+        let length = self.ids.len() as u64;
+        let wrong = self.max_deleted > self.last
+            || self.added < length
+            || self.added > MOST
+            || self.read > MOST;
+        // What XSETID refuses.
+        let backwards = highest > self.last || (format.has_stream_counters() && wrong);
         // Since 8.2 XGROUP CREATE takes what is more than was ever added for that.
         let unheard = format.rules.since((8, 2), NEVER) && self.read > self.added;
         let producers = self.producers > 0 || (self.idempotence && format.has_producers());
-        let beyond = producers || self.loose || self.repeated || backwards || unheard;
-        beyond || self.negative_zero
+        let stream = producers || self.loose || self.repeated || backwards || unheard;
+        stream || self.odd || self.negative_zero
     }
 
     /// Whether it is plain what the commands make, so that nothing needs to run them.
     pub(super) fn is_plain(&self, format: &Format) -> bool {
         let latest = format.rules.now.unwrap_or(i64::MAX);
-        let most = u64::try_from(i64::MAX).unwrap_or(u64::MAX);
-        let counts = self.added <= most && self.read <= most;
-        !self.is_beyond_commands(format) && !self.odd && self.delivered <= latest && counts
+        !self.is_beyond_commands(format) && !self.nan && self.delivered <= latest
     }
 }
 
@@ -82,7 +91,7 @@ pub(crate) fn is_among(ids: &[StreamId], near: &mut usize, id: StreamId) -> bool
 impl ValueVisitor for Look {
     fn member(&mut self, _member: Element<'_>, score: f64) -> Result<()> {
         self.negative_zero |= score == 0.0 && score.is_sign_negative();
-        self.odd |= score.is_nan();
+        self.nan |= score.is_nan();
         Ok(())
     }
 
@@ -92,7 +101,8 @@ impl ValueVisitor for Look {
                 (self.last, self.max_deleted) = (meta.last_id, meta.max_deleted_id);
                 self.added = meta.entries_added;
             }
-            StreamEvent::Entry { id, .. } => {
+            StreamEvent::Entry { id, fields } => {
+                self.odd |= fields == 0;
                 // XADD takes only rising IDs above 0-0.
                 self.repeated |= self.ids.last().map_or(StreamId::default(), |id| *id) >= id;
                 self.ids.push(id);

@@ -7,17 +7,11 @@ use crate::error::Result;
 use crate::record::value::{StreamEvent, StreamMeta};
 use crate::record::{DataType, StreamId, ValueVisitor};
 use crate::write::commands::look::Look;
-use crate::write::commands::{Room, Witness};
+use crate::write::commands::{PIECE, Room, Witness};
 use crate::write::format::Format;
 
 /// Items in a command at the most, as in the servers' rewrite.
 const ITEMS: u64 = 64;
-/// Bytes of commands that are passed on at once.
-const PIECE: usize = match cfg!(fuzzing) {
-    true => 64,
-    false => 128 << 10,
-};
-
 /// Appends the text of an ID.
 fn write_id(id: StreamId, to: &mut Vec<u8>) {
     let mut text = itoa::Buffer::new();

@@ -11,6 +11,7 @@ use redkit::rdb::value::walk;
 use redkit::record::filter::FilterOptions;
 use redkit::record::target::Target;
 use redkit::record::{DataType, Flow, Record};
+use redkit::report::written::WriteReport;
 use redkit::task::InputPath;
 use redkit::task::check_rdb::{CheckOptions, check_bytes};
 use redkit::task::convert::convert as converted;
@@ -34,7 +35,7 @@ const LAYOUTS: [Layout; 4] = [
     Layout::Multipart,
 ];
 
-fn options(format: Option<Format>, layout: Layout, drop: bool) -> WriteOptions {
+fn options(format: Option<Format>, layout: Layout, drop: bool, keep_going: bool) -> WriteOptions {
     WriteOptions {
         format,
         layout: Some(layout),
@@ -45,15 +46,15 @@ fn options(format: Option<Format>, layout: Layout, drop: bool) -> WriteOptions {
         },
         filter: FilterOptions::default(),
         existing: Existing::Refuse,
-        keep_going: true,
+        keep_going,
     }
 }
 
 /// The full digest of what a replay leaves.
-fn full_digest(path: &Path, like: &str) -> Option<String> {
+fn full_digest(path: &Path, like: &str, now: Option<i64>) -> Option<String> {
     let options = ReplayOptions {
         like: Some(like.parse().expect("a server")),
-        now: NOW,
+        now,
         full_digest: true,
         ..ReplayOptions::default()
     };
@@ -86,7 +87,7 @@ pub(super) fn rewrite(data: &[u8]) {
     let to = folder.path("to");
     let layout = LAYOUTS[usize::from(which & 3)];
     let input = InputPath::File(path.clone());
-    let options = options(None, layout, false);
+    let options = options(None, layout, false, true);
     let report = match rewritten(&input, &to, &replayed, &options, &run(1)) {
         Ok(report) => report,
         Err(error) => return not_ours(&error),
@@ -96,9 +97,17 @@ pub(super) fn rewrite(data: &[u8]) {
         return;
     }
     assert!(report.proven, "{report:#?}");
-    let before = full_digest(&path, like);
+    let before = full_digest(&path, like, NOW);
     assert_eq!(report.full_digest, before, "{report:#?}");
-    assert_eq!(full_digest(&to, like), before, "{report:#?}");
+    if !needs_databases(&report) {
+        assert_eq!(full_digest(&to, like, NOW), before, "{report:#?}");
+    }
+}
+
+/// A server as it comes does not take all commands that were written, and the report says so.
+fn needs_databases(report: &WriteReport) -> bool {
+    let mut warnings = report.warnings.iter();
+    warnings.any(|text| text.contains("`databases "))
 }
 
 /// A snapshot, converted for one target in one layout.
@@ -114,9 +123,11 @@ pub(super) fn convert(data: &[u8]) {
         return;
     };
     let layout = LAYOUTS[usize::from(which & 3)];
-    let options = options(None, layout, which & 4 != 0);
-    let input = InputPath::File(path);
-    let report = match converted(&input, &to, &format, &options, &run(1)) {
+    let keep_going = which & 8 == 0;
+    let options = options(None, layout, which & 4 != 0, keep_going);
+    let threads = 1 + usize::from(which >> 4 & 1) * 2;
+    let input = InputPath::File(path.clone());
+    let report = match converted(&input, &to, &format, &options, &run(threads)) {
         Ok(report) => report,
         Err(error) => return not_ours(&error),
     };
@@ -132,6 +143,15 @@ pub(super) fn convert(data: &[u8]) {
         assert_eq!(check.findings.errors(), 0, "{report:#?} {check:#?}");
         let loads = check.loads_on.iter().find(|on| on.server == target.name);
         assert!(loads.is_none_or(|on| on.ok), "{report:#?} {check:#?}");
+    }
+    let is_whole = report.complete && report.dropped == 0 && report.reduced == 0;
+    if layout == Layout::Resp && is_whole && !needs_databases(&report) {
+        // Whether time has passed matters to a server that loads a snapshot, not to one that loads a log.
+        let (before, after) = (
+            full_digest(&path, target.name, None),
+            full_digest(&to, target.name, None),
+        );
+        assert_eq!(after, before, "{report:#?}");
     }
 }
 
