@@ -268,7 +268,9 @@ impl<'f> Commands<'f> {
         if is_dated && takes_field_expiry && !self.format.rules.is_valkey() {
             let mut shape = Shape::default();
             tale.tell(&mut shape)?;
-            takes_field_expiry = shape.latest <= self.format.rules.latest_field_expiry();
+            let most = self.format.rules.latest_field_expiry();
+            let (earliest, latest) = (shape.earliest, shape.latest);
+            takes_field_expiry = self.format.takes_field_expiry(earliest, latest, most);
         }
         // Commands that are passed on cannot be taken back: what could make that needful is asked first.
         // An expiry that has no command to give it, or makes the key go, is no plain one.

@@ -250,11 +250,11 @@ impl<'f> Entries<'f> {
         if needs_shape(from) && (is_stream || !self.format.takes(from)) {
             told(&mut shape)?;
         }
-        let takes = |latest| {
-            let format = self.format;
-            format.takes_field_expiry(latest, LATEST_FIELD_EXPIRY)
-        };
-        if shape.expiring > 0 && !takes(shape.latest) {
+        let (earliest, latest) = (shape.earliest, shape.latest);
+        let takes = self
+            .format
+            .takes_field_expiry(earliest, latest, LATEST_FIELD_EXPIRY);
+        if shape.expiring > 0 && !takes {
             if !self.allowed.drop_field_ttl {
                 return Ok(Written::Not(Lack::FieldExpiry));
             }
@@ -394,16 +394,30 @@ fn needs_shape(from: RdbType) -> bool {
 }
 
 /// What decides about the form of a value.
-#[derive(Default)]
 pub(super) struct Shape {
     count: usize,
     longest: usize,
     expiring: usize,
-    /// The latest expiry of a field.
+    /// The first and the last expiry of a field.
+    pub(super) earliest: i64,
     pub(super) latest: i64,
     /// The state of idempotent producers is told, and how many there are.
     idempotence: bool,
     producers: u64,
+}
+
+impl Default for Shape {
+    fn default() -> Self {
+        Shape {
+            count: 0,
+            longest: 0,
+            expiring: 0,
+            earliest: i64::MAX,
+            latest: 0,
+            idempotence: false,
+            producers: 0,
+        }
+    }
 }
 
 impl ValueVisitor for Shape {
@@ -416,7 +430,10 @@ impl ValueVisitor for Shape {
         self.count += 1;
         self.longest = self.longest.max(name.len()).max(value.len());
         self.expiring += usize::from(expires_at.is_some());
-        self.latest = self.latest.max(expires_at.unwrap_or(0));
+        if let Some(at) = expires_at {
+            self.earliest = self.earliest.min(at);
+            self.latest = self.latest.max(at);
+        }
         Ok(())
     }
 

@@ -105,10 +105,11 @@ impl Format {
         self.target.knows_type(RdbType::HashExpiry) || self.target.knows_type(RdbType::HashValkey)
     }
 
-    /// Whether the server takes all of these expiries of fields: none of them is later than `latest`
-    /// (Unix ms), and Redis takes none later than `most`. Valkey takes any.
-    pub(crate) fn takes_field_expiry(&self, latest: i64, most: i64) -> bool {
-        self.has_field_expiry() && (self.rules.is_valkey() || latest <= most)
+    /// Whether the server takes expiries of fields from `earliest` to `latest` (Unix ms): Redis takes none
+    /// later than `most`, and 0 stands for none there. Valkey takes any.
+    pub(crate) fn takes_field_expiry(&self, earliest: i64, latest: i64, most: i64) -> bool {
+        let fits = earliest > 0 && latest <= most;
+        self.has_field_expiry() && (self.rules.is_valkey() || fits)
     }
 
     /// Whether keys can have metadata of modules.

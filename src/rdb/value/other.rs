@@ -84,11 +84,12 @@ fn array<V: ValueVisitor + ?Sized>(
                 let n = reader.run(parse::le_f64)?;
                 to.slot(index, ArrayItem::Double(n))?;
             }
-            _ => {
+            TAG_STRING | TAG_SHORT => {
                 let at = reader.offset();
                 let stored = reader.stored()?;
                 to.slot(index, ArrayItem::String(scratch.first.resolve(stored, at)?))?;
             }
+            found => return Err(reader.fail(Problem::ArrayTag { found })),
         }
     }
     if count == 0 {
