@@ -228,7 +228,7 @@ fn what_a_server_as_it_comes_would_put_elsewhere_is_said() {
     assert_eq!(exit, Some(1), "{text}");
     assert!(text.contains("`databases 21`"), "{text}");
     // Without its key the database is not selected at all.
-    let report = done(&[&["convert", "--force", "--match", "a"], &words[..]].concat());
+    let report = done(&[&["convert", "--force", "--key", "a"], &words[..]].concat());
     assert_eq!(report["warnings"], Value::Array(Vec::new()), "{report}");
     assert!(!fs::read_to_string(&out).unwrap().contains("20"));
 }
