@@ -154,6 +154,35 @@ impl ValueVisitor for Told {
     }
 
     fn stream(&mut self, event: StreamEvent<'_>) -> Result<()> {
+        // A name may stand as a number or as its digits.
+        let words: Vec<Vec<u8>> = match event {
+            StreamEvent::Field(name, value) => {
+                vec![name.to_bytes().into(), value.to_bytes().into()]
+            }
+            StreamEvent::Group { name, .. }
+            | StreamEvent::Consumer { name, .. }
+            | StreamEvent::Producer { id: name, .. }
+            | StreamEvent::Message { iid: name, .. }
+            | StreamEvent::Pending {
+                consumer: Some(name),
+                ..
+            } => vec![name.to_bytes().into()],
+            _ => Vec::new(),
+        };
+        let word = |n: usize| Element::Bytes(words.get(n).map_or(&[], Vec::as_slice));
+        let mut event = event;
+        match &mut event {
+            StreamEvent::Field(name, value) => (*name, *value) = (word(0), word(1)),
+            StreamEvent::Group { name, .. }
+            | StreamEvent::Consumer { name, .. }
+            | StreamEvent::Producer { id: name, .. }
+            | StreamEvent::Message { iid: name, .. }
+            | StreamEvent::Pending {
+                consumer: Some(name),
+                ..
+            } => *name = word(0),
+            _ => {}
+        }
         self.lines.push(format!("{event:?}"));
         Ok(())
     }
