@@ -173,8 +173,9 @@ pub(super) fn value(rdb_type: RdbType, bytes: &[u8], like: &str) {
         of,
         DataType::String | DataType::List | DataType::Set | DataType::ZSet | DataType::Hash
     );
-    // Redis does not load the type of Valkey, in which alone a field may expire at 0.
-    let is_foreign = rdb_type == RdbType::HashValkey && !rules.is_valkey();
+    // Redis does not load the types of others, in which alone a field may expire at 0.
+    let is_theirs = matches!(rdb_type, RdbType::HashValkey | RdbType::DragonflyHash);
+    let is_foreign = is_theirs && !rules.is_valkey();
     if !is_plain || is_foreign || told.has_twice() {
         return;
     }
