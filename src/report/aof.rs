@@ -65,6 +65,18 @@ pub enum Fate {
 }
 
 impl Fate {
+    /// Why it does not load all of it, as a sentence about the server; none where it does.
+    pub fn why_not(&self) -> Option<String> {
+        Some(match self {
+            Fate::Loads => return None,
+            Fate::CutBack(at) => format!("the server takes it for cut at {at}"),
+            Fate::StartsEmpty(why) => format!("the server starts without any of it: {why}"),
+            Fate::Refuses(Some(at), why) => format!("the server refuses it at {at}: {why}"),
+            Fate::Refuses(None, why) => format!("the server refuses it: {why}"),
+            Fate::Crashes(at, why) => format!("the server crashes at {at}: {why}"),
+        })
+    }
+
     /// The word in reports.
     pub fn verdict(&self) -> Verdict {
         match self {

@@ -87,7 +87,7 @@ pub fn rewrite(
         ..WriteReport::default()
     };
     if !written.complete && written.findings.errors() == 0 {
-        written.warnings.extend(why_not(&report.check.fate));
+        written.warnings.extend(report.check.fate.why_not());
     }
     if !written.complete && !options.keep_going {
         return Ok(written);
@@ -192,18 +192,6 @@ fn is_whole(report: &ReplayReport, options: &ReplayOptions) -> bool {
     let loads = report.check.fate == Fate::Loads;
     (report.complete || (partial && loads && report.findings.errors() == 0))
         && report.unplayable == 0
-}
-
-/// Why a server does not load all of it.
-fn why_not(fate: &Fate) -> Option<String> {
-    Some(match fate {
-        Fate::Loads => return None,
-        Fate::Refuses(Some(at), why) => format!("the server refuses it at {at}: {why}"),
-        Fate::Refuses(None, why) => format!("the server refuses it: {why}"),
-        Fate::Crashes(at, why) => format!("the server crashes at {at}: {why}"),
-        Fate::StartsEmpty(why) => format!("the server starts without it: {why}"),
-        Fate::CutBack(at) => format!("the server takes it for cut at {at}"),
-    })
 }
 
 /// What stands in front of the keys.

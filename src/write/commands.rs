@@ -7,7 +7,8 @@
 //!
 //! Up to 64 items a command. Fields with an expiry follow by their family: `HPEXPIREAT` behind `HMSET`
 //! in Redis, `HSETEX` in Valkey. What commands cannot give back (values of modules, pending entries
-//! whose entry is gone, groups that have read more than there was, idempotent producers) is a `RESTORE` of the value as a snapshot holds it.
+//! whose entry is gone, groups that have read more than there was, counters that `XSETID` refuses,
+//! idempotent producers) is a `RESTORE` of the value as a snapshot holds it.
 
 mod look;
 mod teller;
@@ -273,7 +274,7 @@ impl<'f> Commands<'f> {
             takes_field_expiry = self.format.takes_field_expiry(earliest, latest, most);
         }
         // Commands that are passed on cannot be taken back: what could make that needful is asked first.
-        // An expiry that has no command to give it, or makes the key go, is no plain one.
+        // The reader does not take an expiry that may make the key go.
         let lasts = key.expires_at.is_none_or(|at| at > 0);
         let mut in_pieces = key.is_large && !is_dated && lasts && witness.takes_pieces();
         if in_pieces && matches!(of, DataType::ZSet | DataType::Stream) {

@@ -80,13 +80,14 @@ fn verdict(report: &ReplayReport, paint: Paint) -> String {
         }
         Fate::Loads => "only part of it was replayed".to_owned(),
         Fate::CutBack(at) => format!("the server cuts it back to {at}; this is what it has then"),
-        Fate::StartsEmpty(why) => format!("the server starts without any of it: {why}"),
-        Fate::Refuses(Some(at), why) => {
-            format!("the server refuses it at {at}: {why}; this is what stands before")
-        }
-        Fate::Refuses(None, why) => format!("the server refuses it: {why}"),
-        Fate::Crashes(at, why) => {
-            format!("the server crashes at {at}: {why}; this is what stands before")
+        fate => {
+            let why = fate.why_not().unwrap_or_default();
+            match fate {
+                Fate::Refuses(Some(_), _) | Fate::Crashes(..) => {
+                    format!("{why}; this is what stands before")
+                }
+                _ => why,
+            }
         }
     };
     let errors = check.errors() + report.findings.errors();
