@@ -58,12 +58,12 @@ impl Default for Copier {
 }
 
 #[cfg(unix)]
-fn read_at(file: &File, room: &mut [u8], at: u64) -> io::Result<usize> {
+pub(super) fn read_at(file: &File, room: &mut [u8], at: u64) -> io::Result<usize> {
     std::os::unix::fs::FileExt::read_at(file, room, at)
 }
 
 #[cfg(windows)]
-fn read_at(file: &File, room: &mut [u8], at: u64) -> io::Result<usize> {
+pub(super) fn read_at(file: &File, room: &mut [u8], at: u64) -> io::Result<usize> {
     std::os::windows::fs::FileExt::seek_read(file, room, at)
 }
 

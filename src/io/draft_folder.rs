@@ -53,7 +53,8 @@ impl DraftFolder {
     pub fn create(&mut self, name: &Path) -> io::Result<File> {
         let path = self.temporary.path().join(name);
         self.doomed.push(Doomed::new(&path));
-        File::create_new(path)
+        let mut options = File::options();
+        options.read(true).write(true).create_new(true).open(path)
     }
 
     /// Makes sure that a file of it is on disk.

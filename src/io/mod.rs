@@ -6,6 +6,7 @@ pub mod copy;
 pub mod decompress;
 pub mod draft;
 pub mod draft_folder;
+pub(crate) mod echo;
 pub mod held;
 pub mod kind;
 pub mod memory;

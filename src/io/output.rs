@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Hint, Result};
 use crate::io::draft::{Draft, folder_of, follow_links, sync_folder};
+use crate::io::echo::Echo;
 
 /// What to do where the output exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +31,8 @@ pub struct Output {
     file: File,
     buffer: Vec<u8>,
     pending: Option<Pending>,
+    /// Where what is written is read back at once.
+    echo: Option<Echo>,
     terminal: bool,
     written: u64,
     failed: bool,
@@ -101,6 +104,7 @@ impl Output {
             file,
             buffer: Vec::new(),
             pending,
+            echo: None,
             written: 0,
             failed: false,
         }
@@ -114,6 +118,13 @@ impl Output {
     pub fn write_all(&mut self, bytes: &[u8]) -> Result<()> {
         self.put(bytes)
             .map_err(|error| cannot_write(&self.name, error))
+    }
+
+    /// From now on all is read back as it is written, and another byte there is an error; false where
+    /// it goes through. Nothing is written yet.
+    pub(crate) fn read_back(&mut self) -> bool {
+        self.echo = self.pending.is_some().then(Echo::default);
+        self.echo.is_some()
     }
 
     /// Passes on what was gathered.
@@ -136,6 +147,7 @@ impl Output {
         let emptied = empty(&mut self.file);
         emptied.map_err(|error| cannot_write(&self.name, error))?;
         self.buffer.clear();
+        self.echo = self.echo.take().map(|_| Echo::default());
         (self.written, self.failed) = (0, false);
         Ok(())
     }
@@ -203,7 +215,7 @@ impl Output {
         if bytes.len() >= DIRECT || self.terminal {
             self.pass_on()?;
             self.check()?;
-            let sent = send(&mut self.file, bytes);
+            let sent = send_to(&mut self.file, self.echo.as_mut(), bytes);
             self.failed |= sent.is_err();
             sent?;
         } else {
@@ -220,7 +232,7 @@ impl Output {
     fn pass_on(&mut self) -> io::Result<()> {
         self.check()?;
         if !self.buffer.is_empty() {
-            let sent = send(&mut self.file, &self.buffer);
+            let sent = send_to(&mut self.file, self.echo.as_mut(), &self.buffer);
             self.failed |= sent.is_err();
             self.buffer.clear();
             sent?;
@@ -297,8 +309,15 @@ pub(crate) fn empty(file: &mut File) -> io::Result<()> {
     file.rewind()
 }
 
+fn send_to(file: &mut File, echo: Option<&mut Echo>, bytes: &[u8]) -> io::Result<()> {
+    match echo {
+        Some(echo) => echo.write(file, bytes),
+        None => send(file, bytes),
+    }
+}
+
 /// Writes all, also to a descriptor that somebody else has set to non-blocking.
-fn send(file: &mut File, mut bytes: &[u8]) -> io::Result<()> {
+pub(super) fn send(file: &mut File, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         match file.write(bytes) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),

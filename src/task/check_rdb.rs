@@ -9,9 +9,9 @@ use std::collections::HashSet;
 
 use crate::bytes::Problem;
 use crate::error::{Error, Hint, Place, Result, What};
-use crate::io::ordered::{Piece, Pieces, Wanted, ordered};
+use crate::io::ordered::{Chunk, Piece, Pieces, Wanted, ordered};
 use crate::io::source::{Content, Map, Origin};
-use crate::rdb::batch::Batches;
+use crate::rdb::batch::{Batch, Batches, Sheet};
 use crate::rdb::parser::{State, opcode};
 use crate::rdb::segments::{INHERITED, SEGMENT, Segments, Work};
 use crate::rdb::string;
@@ -128,6 +128,63 @@ fn blank(batches: &Batches<'_>, options: CheckOptions) -> Tally {
     })
 }
 
+/// What else is done with batches while they are checked, where their bytes are close at hand.
+pub(crate) trait Beside: Sync {
+    /// What one thread keeps from batch to batch.
+    type Tool;
+    /// What a part of the snapshot comes to.
+    type Made: Default + Send;
+
+    /// For one thread.
+    fn tool(&self) -> Self::Tool;
+
+    /// Does it with the next batch of a part.
+    fn batch<S: Sheet>(
+        &self,
+        tool: &mut Self::Tool,
+        batch: &Batch<'_, S>,
+        made: &mut Self::Made,
+        pieces: &mut Pieces<'_>,
+    );
+
+    /// A part is over.
+    fn end(&self, tool: &mut Self::Tool, made: &mut Self::Made, pieces: &mut Pieces<'_>);
+}
+
+/// Nothing else is done.
+impl Beside for () {
+    type Tool = ();
+    type Made = ();
+    fn tool(&self) {}
+    fn batch<S: Sheet>(&self, (): &mut (), _: &Batch<'_, S>, (): &mut (), _: &mut Pieces<'_>) {}
+    fn end(&self, (): &mut (), (): &mut (), _: &mut Pieces<'_>) {}
+}
+
+/// Checks a map up to the first error and does something else beside it. `take` is told what comes of that, in order,
+/// and the database that is selected where a part begins: it stands for [`INHERITED`] there. Nothing
+/// comes behind the first error, and what came before may be of a file that no server takes.
+///
+/// # Errors
+/// As [`check_rdb`].
+pub(crate) fn check_map_beside<B: Beside>(
+    name: &str,
+    map: &Map,
+    options: CheckOptions,
+    run: &Run<'_>,
+    beside: &B,
+    take: impl FnMut(Piece<B::Made>, u32) -> (Wanted, Option<Chunk>),
+) -> Result<CheckReport> {
+    let batches = Batches::over(map);
+    let blank = blank(&batches, options);
+    let batches = batches.noting(blank);
+    let options = CheckOptions {
+        first: true,
+        ..options
+    };
+    let segment = (run.threads > 1).then_some(SEGMENT);
+    check_beside(name, batches, options, run, segment, beside, take)
+}
+
 /// Checks what `batches` yields, where several places are read at once in segments of this length.
 ///
 /// # Errors
@@ -140,33 +197,81 @@ fn check_batches(
     run: &Run<'_>,
     segment: u64,
 ) -> Result<CheckReport> {
-    let mut behind = batches.behind();
     // What the first error is depends on the order.
     let several = run.threads > 1 && !options.first;
+    let segment = several.then_some(segment);
+    let take = |_: Piece<()>, _| (Wanted::More, None);
+    check_beside(name, batches, options, run, segment, &(), take)
+}
+
+fn check_beside<B: Beside>(
+    name: &str,
+    batches: Batches<'_, Tally>,
+    options: CheckOptions,
+    run: &Run<'_>,
+    segment: Option<u64>,
+    beside: &B,
+    mut take: impl FnMut(Piece<B::Made>, u32) -> (Wanted, Option<Chunk>),
+) -> Result<CheckReport> {
+    let mut behind = batches.behind();
     let prints = options.duplicates && batches.whole().is_none();
-    let mut segments = Segments::new(batches, several.then_some(segment));
+    let mut segments = Segments::new(batches, segment);
     let mut collector = Collector::new(options);
     loop {
+        // Where parts are assumed to begin, in their order: it must be known before their first piece
+        // is taken.
+        let (begins, begun) = crossbeam_channel::unbounded();
+        // The part of the piece before is under way.
+        let mut in_line = false;
         ordered(
             run.threads,
-            || segments.next_part(),
-            || Worker::new(prints, options.strings_later),
-            |worker, part, pieces: &mut Pieces<'_>| {
-                let (outcome, state) = match part.work {
-                    Work::Framed(mut batch, state) => (worker.check(&mut batch, None), Some(state)),
+            || {
+                let part = segments.next_part()?;
+                begins.send(part.assumed).ok()?;
+                Some(part.work)
+            },
+            || (Worker::new(prints, options.strings_later), beside.tool()),
+            |(worker, tool), work, pieces: &mut Pieces<'_>| {
+                let mut made = B::Made::default();
+                let (outcome, state) = match work {
+                    Work::Framed(mut batch, state) => {
+                        let outcome = worker.check(&mut batch, None);
+                        if outcome.is_sound() {
+                            beside.batch(tool, &batch, &mut made, pieces);
+                        }
+                        (outcome, Some(state))
+                    }
                     Work::Segment(mut batches) => {
-                        let outcome = worker.check_all(&mut batches, || pieces.wanted());
+                        let outcome = worker.check_all(&mut batches, |batch, is_sound| {
+                            if is_sound {
+                                beside.batch(tool, batch, &mut made, pieces);
+                            }
+                            pieces.wanted()
+                        });
                         (outcome, Some(batches.state().clone()))
                     }
                     Work::Failed(error) => (Outcome::failed(error), None),
                 };
-                (part.assumed, outcome, state)
+                beside.end(tool, &mut made, pieces);
+                (outcome, state, made)
             },
             |piece| {
-                let Piece::Done((assumed, outcome, state)) = piece else {
-                    return (Wanted::More, None);
+                if !in_line {
+                    in_line = begun.recv().is_ok_and(|assumed| collector.follows(assumed));
+                }
+                if !in_line {
+                    return (Wanted::Nothing, None);
+                }
+                let db = collector.db;
+                let (outcome, state, made) = match piece {
+                    Piece::Chunk(chunk) => return take(Piece::Chunk(chunk), db),
+                    Piece::Done(done) => done,
                 };
-                let wanted = collector.take(assumed, outcome, state);
+                in_line = false;
+                let mut wanted = collector.take(outcome, state);
+                if wanted == Wanted::More {
+                    wanted = take(Piece::Done(made), db).0;
+                }
                 behind.reach(collector.good_until);
                 run.progress.at(collector.good_until);
                 (wanted, None)
@@ -211,20 +316,19 @@ impl Collector {
         }
     }
 
-    /// Takes what the next part yielded, which began where it was `assumed` to, if that had to be
-    /// assumed, and ended in this state.
-    fn take(
-        &mut self,
-        assumed: Option<(u64, State)>,
-        mut outcome: Outcome,
-        state: Option<State>,
-    ) -> Wanted {
+    /// Whether the next part begins where the one before it ended, if that had to be assumed.
+    fn follows(&mut self, assumed: Option<(u64, State)>) -> bool {
         if let Some((at, before)) = assumed
             && (at != self.good_until || !before.reads_as(&self.state))
         {
             self.astray = true;
-            return Wanted::Nothing;
+            return false;
         }
+        true
+    }
+
+    /// Takes what the next part yielded, which ended in this state.
+    fn take(&mut self, mut outcome: Outcome, state: Option<State>) -> Wanted {
         outcome.settle(self.db);
         let sum = &mut self.sum;
         let prints = std::mem::take(&mut outcome.prints);

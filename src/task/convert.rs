@@ -6,6 +6,8 @@
 //! they are written.
 
 mod ahead;
+mod at_once;
+mod making;
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -13,28 +15,36 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::bytes::Step;
 use crate::error::{Error, ErrorKind, Hint, Result};
-use crate::io::ordered::{Piece, Pieces, Wanted, ordered};
+use crate::io::ordered::{Piece, Pieces, ordered};
 use crate::io::source::{Behind, Content, Map};
 use crate::rdb::batch::{Batch, Batches};
 use crate::rdb::parser::{RdbParser, opcode};
+use crate::record::Record;
 use crate::record::filter::Filter;
-use crate::record::{Flow, Record};
 use crate::report::check::{CheckReport, Verdict};
 use crate::report::finding::Severity;
 use crate::report::written::WriteReport;
-use crate::task::check_rdb::deep::DeepCheck;
-use crate::task::check_rdb::{CheckOptions, check_map};
+use crate::task::check_rdb::{Beside, CheckOptions, check_map};
 use crate::task::duplicates::HITS as TWICE_LISTED;
 use crate::task::writing::{
-    Assembler, Destination, Head, Lacking, Lacks, Layout, Made, Maker, ModuleAux, Other, Summing,
-    Watch, WriteOptions, without_module_aux,
+    Assembler, Destination, Head, Lacking, Lacks, Layout, Made, ModuleAux, Watch, WriteOptions,
+    without_module_aux,
 };
-use crate::task::{InputPath, Run, dump, open};
+use crate::task::{InputPath, Run, open};
 use crate::write::{Format, Lack};
 use ahead::Ahead;
+use making::{Making, Taking};
 
 /// The longest output that is made in room which serves again.
-const KEPT_ROOM: usize = 1 << 20;
+const KEPT_ROOM: usize = 4 << 20;
+/// What is checked.
+const CHECKED: CheckOptions = CheckOptions {
+    ignore_checksum: false,
+    first: false,
+    duplicates: true,
+    followed: false,
+    strings_later: false,
+};
 /// What files of a set are called.
 const STEM: &str = "appendonly.aof";
 
@@ -64,118 +74,163 @@ pub fn convert(
         Content::Map(map) => map,
         Content::Stream(mut stream) => open::spooled(&mut stream, run.max_spool)?,
     };
-    run.progress.size(Some(map.len() as u64 * 2));
-    // Where all values become commands, they are decompressed for that.
-    let strings_later = layout == Layout::Resp
-        && to.can_begin_anew()
-        && filter.is_everything()
-        && filter.limit().is_none()
-        && !options.keep_going;
-    let whole = CheckOptions {
-        duplicates: true,
-        ..CheckOptions::default()
-    };
-    let checking = CheckOptions {
-        strings_later,
-        ..whole
-    };
-    let tries =
-        run.threads > 1 && to.can_begin_anew() && ahead::is_likely(&map, format, layout, &filter);
-    let wanted = AtomicBool::new(tries);
-    let (check, copied) = std::thread::scope(|scope| {
-        let copying =
-            tries.then(|| scope.spawn(|| ahead::copy(&map, format, layout, &mut to, &wanted)));
-        let check = check_map(origin.name(), &map, checking, run);
-        let loads = |check: &CheckReport| check.verdict == Verdict::Loads;
-        wanted.store(check.as_ref().is_ok_and(loads), Ordering::Relaxed);
-        let copied = copying.map(|copying| match copying.join() {
-            Ok(copied) => copied,
-            Err(panic) => std::panic::resume_unwind(panic),
-        });
-        (check, copied)
-    });
-    let mut check = check?;
-    if strings_later && check.verdict != Verdict::Loads {
-        // All that is wrong is to be told.
-        check = check_map(origin.name(), &map, whole, run)?;
-    }
-    if open::is_base(&map) && check.good_until < map.len() as u64 {
-        return Err(Error::usage("commands follow the snapshot: this is a log")
-            .with_hint(Hint::Other("`redkit rewrite-aof` replays and writes it")));
-    }
-    let sound = check.verdict == Verdict::Loads;
-    let mut report = WriteReport {
-        command: "convert",
-        input: check.input.clone(),
-        input_size: check.size,
-        like: like_of(&check),
-        target: format.target.name,
-        layout: layout.name(),
-        findings: check.findings.clone(),
-        complete: sound,
-        ..WriteReport::default()
-    };
-    if check.verdict == Verdict::Unknown {
-        let text = "the snapshot is of a version that is not known".to_owned();
-        return Err(Error::new(ErrorKind::Unsupported(text)));
-    }
-    if !sound && !options.keep_going {
-        return Ok(report);
-    }
-    let job = Job {
+    let task = Task {
+        name: origin.name(),
+        map: &map,
         format,
         layout,
         options,
         filter: &filter,
-        check: &check,
-        map: &map,
         run,
     };
-    let done = match copied {
-        Some(copied) => job.take_copied(copied, &mut report)?,
-        None => false,
-    };
-    if !done {
-        if tries {
-            to.begin_anew()?;
-        }
-        let done = job.write(&mut to, &mut report);
-        if done.is_err() {
-            watch.check()?;
-        }
-        match done {
-            Err(error) if strings_later && matches!(error.kind(), ErrorKind::Bytes(_)) => {
-                let check = check_map(origin.name(), &map, whole, run)?;
-                return damaged(check, report, error);
-            }
-            done => done?,
-        }
+    let done = task.write(&mut to);
+    if done.is_err() {
+        watch.check()?;
     }
-    let lacking = report.findings.errors() > check.findings.errors();
-    if lacking {
-        return Ok(report);
+    let (mut report, is_written) = done?;
+    if is_written {
+        report.proven = to.is_read_back();
+        watch.check()?;
+        let given = to.finish(&[])?;
+        report.files = given.files;
+        report.warnings.extend(given.warnings);
     }
-    report.proven = to.read_back(run.threads)?.is_some();
-    watch.check()?;
-    let given = to.finish(&[])?;
-    report.files = given.files;
-    report.warnings.extend(given.warnings);
     Ok(report)
 }
 
-/// The report on a snapshot whose damage showed as its strings were decompressed.
-fn damaged(check: CheckReport, report: WriteReport, error: Error) -> Result<WriteReport> {
-    if check.verdict == Verdict::Loads {
-        return Err(error);
+/// What is asked of a snapshot.
+struct Task<'t> {
+    name: &'t str,
+    map: &'t Map,
+    format: &'t Format,
+    layout: Layout,
+    options: &'t WriteOptions,
+    filter: &'t Filter,
+    run: &'t Run<'t>,
+}
+
+impl<'t> Task<'t> {
+    /// Writes it, and whether that came to its end.
+    fn write(&self, to: &mut Destination) -> Result<(WriteReport, bool)> {
+        let size = self.map.len() as u64;
+        // Where every key becomes commands, they are made while it is checked: should that have been
+        // in vain, all of it is begun anew.
+        let at_once = self.layout == Layout::Resp && to.can_begin_anew() && self.is_of_all();
+        if at_once && !self.options.keep_going {
+            self.run.progress.size(Some(size));
+            if let Some(done) = at_once::write(self, to)? {
+                return Ok(done);
+            }
+            to.begin_anew()?;
+        }
+        self.run.progress.size(Some(size * 2));
+        let tries = self.run.threads > 1 && to.can_begin_anew() && ahead::is_likely(self);
+        let wanted = AtomicBool::new(tries);
+        let (check, copied) = std::thread::scope(|scope| {
+            let copying = tries.then(|| scope.spawn(|| ahead::copy(self, to, &wanted)));
+            let check = check_map(self.name, self.map, CHECKED, self.run);
+            let loads = |check: &CheckReport| check.verdict == Verdict::Loads;
+            wanted.store(check.as_ref().is_ok_and(loads), Ordering::Relaxed);
+            let copied = copying.map(|copying| match copying.join() {
+                Ok(copied) => copied,
+                Err(panic) => std::panic::resume_unwind(panic),
+            });
+            (check, copied)
+        });
+        let check = check?;
+        if open::is_base(self.map) && check.good_until < size {
+            return Err(Error::usage("commands follow the snapshot: this is a log")
+                .with_hint(Hint::Other("`redkit rewrite-aof` replays and writes it")));
+        }
+        let mut report = self.report(&check);
+        if check.verdict == Verdict::Unknown {
+            let text = "the snapshot is of a version that is not known".to_owned();
+            return Err(Error::new(ErrorKind::Unsupported(text)));
+        }
+        if !report.complete && !self.options.keep_going {
+            return Ok((report, false));
+        }
+        let job = Job {
+            task: self,
+            check: &check,
+        };
+        let done = match copied {
+            Some(copied) => job.take_copied(copied, &mut report)?,
+            None => false,
+        };
+        if !done {
+            if tries {
+                to.begin_anew()?;
+            }
+            job.write(to, &mut report)?;
+        }
+        let lacks = report.findings.errors() > check.findings.errors();
+        Ok((report, !lacks))
     }
-    Ok(WriteReport {
-        findings: check.findings,
-        complete: false,
-        functions: 0,
-        keys: 0,
-        expires: 0,
-        ..report
-    })
+
+    /// Whether no key is left out.
+    fn is_of_all(&self) -> bool {
+        self.filter.is_everything() && self.filter.limit().is_none()
+    }
+
+    /// A report on what was checked.
+    fn report(&self, check: &CheckReport) -> WriteReport {
+        WriteReport {
+            command: "convert",
+            input: check.input.clone(),
+            input_size: check.size,
+            like: like_of(check),
+            target: self.format.target.name,
+            layout: self.layout.name(),
+            findings: check.findings.clone(),
+            complete: check.verdict == Verdict::Loads,
+            ..WriteReport::default()
+        }
+    }
+
+    /// What stands in front of the keys, as far as the target has that, and where it ends.
+    fn head(&self, lacks: &mut Lacks) -> Result<(Head, usize)> {
+        let (mut head, start) = head(self.map)?;
+        if !self.format.has_functions() {
+            for source in std::mem::take(&mut head.functions) {
+                lacks.add(lacking_library(&source), self.format, self.options.allowed);
+            }
+        }
+        Ok((head, start))
+    }
+
+    /// How its keys are made.
+    fn making(&self, keys_from: usize) -> Making<'t> {
+        Making {
+            format: self.format,
+            layout: self.layout,
+            allowed: self.options.allowed,
+            filter: self.filter,
+            run: self.run,
+            keys_from: keys_from as u64,
+            twice: HashSet::new(),
+            may_be_damaged: false,
+        }
+    }
+
+    /// Ends an output.
+    fn end(
+        &self,
+        assembler: Assembler<'_, '_>,
+        check: &CheckReport,
+        lacks: Lacks,
+        report: &mut WriteReport,
+    ) -> Result<()> {
+        report.warnings.extend(assembler.needs_databases());
+        assembler.end()?;
+        if !self.layout.has_records() {
+            let left_out = without_module_aux(check.module_aux);
+            report.warnings.extend(left_out);
+        }
+        report.findings.append(lacks.findings);
+        (report.dropped, report.reduced) = (lacks.dropped, lacks.reduced);
+        Ok(())
+    }
 }
 
 /// The server that the snapshot names as its writer.
@@ -192,14 +247,10 @@ fn like_of(check: &CheckReport) -> String {
     named.next().unwrap_or_default()
 }
 
+/// The same of a snapshot that was checked.
 struct Job<'j> {
-    format: &'j Format,
-    layout: Layout,
-    options: &'j WriteOptions,
-    filter: &'j Filter,
+    task: &'j Task<'j>,
     check: &'j CheckReport,
-    map: &'j Map,
-    run: &'j Run<'j>,
 }
 
 impl Job<'_> {
@@ -221,50 +272,40 @@ impl Job<'_> {
         report.functions = ahead.functions;
         report.keys = self.check.keys();
         report.expires = self.check.expires();
-        self.run.progress.at(self.map.len() as u64 * 2);
+        self.task.run.progress.at(self.task.map.len() as u64 * 2);
         ahead.assembler.end()?;
         Ok(true)
     }
 
     fn write(&self, to: &mut Destination, report: &mut WriteReport) -> Result<()> {
-        let (mut head, start) = head(self.map)?;
+        let task = self.task;
         let mut lacks = Lacks::default();
-        if !self.format.has_functions() {
-            for source in std::mem::take(&mut head.functions) {
-                lacks.add(lacking_library(&source), self.format, self.options.allowed);
-            }
-        }
+        let (mut head, start) = task.head(&mut lacks)?;
         report.functions = head.functions.len() as u64;
-        if self.filter.is_everything() && self.filter.limit().is_none() {
+        if task.is_of_all() {
             let sizes = self.check.dbs.iter();
             head.sizes = sizes
                 .map(|(db, tally)| (*db, (tally.keys, tally.expires)))
                 .collect();
         }
-        let mut assembler = Assembler::new(self.format, self.layout, head, to)?;
-        let mut behind = Behind::new(Some(self.map));
+        let mut assembler = Assembler::new(task.format, task.layout, head, to)?;
         if let Some(body) = self.verbatim(start) {
+            let mut behind = Behind::new(Some(task.map));
             report.keys = self.check.keys();
             report.expires = self.check.expires();
-            let size = self.map.len() as u64;
+            let size = task.map.len() as u64;
             let before = start as u64;
             assembler.records(body, |at| {
                 behind.reach(before + at);
-                self.run.progress.at(size + before + at);
+                task.run.progress.at(size + before + at);
             })?;
         } else {
-            self.each(&mut assembler, &mut behind, &mut lacks, report)?;
+            let mut making = task.making(start);
+            making.twice = self.twice()?;
+            making.may_be_damaged = self.may_be_damaged();
+            self.each(&making, &mut assembler, &mut lacks, report)?;
         }
-        report.warnings.extend(assembler.needs_databases());
-        assembler.end()?;
-        if !self.layout.has_records() {
-            report
-                .warnings
-                .extend(without_module_aux(self.check.module_aux));
-        }
-        report.findings.append(lacks.findings);
-        (report.dropped, report.reduced) = (lacks.dropped, lacks.reduced);
-        Ok(())
+        task.end(assembler, self.check, lacks, report)
     }
 
     /// The records from the first database on, where the target can have them as they are.
@@ -272,22 +313,21 @@ impl Job<'_> {
         let check = self.check;
         let version = check.version?;
         let uses = &check.uses;
-        let plain = self.filter.is_everything()
-            && self.filter.limit().is_none()
-            && self.layout.has_records()
+        let plain = self.task.is_of_all()
+            && self.task.layout.has_records()
             && check.verdict == Verdict::Loads
             && check.findings.is_empty()
             && !uses.dragonfly;
-        let takes = uses.types.iter().all(|of| self.format.takes(*of));
+        let takes = uses.types.iter().all(|of| self.task.format.takes(*of));
         let knows = uses.opcodes.iter().all(|&code| match code {
             opcode::FUNCTION2 | opcode::SLOT_INFO => {
-                self.format.target.knows_opcode(code, version.family)
+                self.task.format.target.knows_opcode(code, version.family)
             }
             opcode::MODULE_AUX..=opcode::EOF => true,
             _ => false,
         });
         let modules = uses.modules.keys();
-        let mut modules = modules.map(|name| self.format.may_have_module(name.as_bytes()));
+        let mut modules = modules.map(|name| self.task.format.may_have_module(name.as_bytes()));
         if !plain || !takes || !knows || !modules.all(|may| may) {
             return None;
         }
@@ -296,19 +336,21 @@ impl Job<'_> {
             .ok()?
             .checked_sub(sum + 1)?;
         // Only AUX fields of the servers stand between keys, and those are for other servers.
-        (self.map.get(end) == Some(&opcode::EOF)).then(|| self.map.get(start..end))?
+        (self.task.map.get(end) == Some(&opcode::EOF)).then(|| self.task.map.get(start..end))?
     }
 
     /// Writes record by record.
     fn each(
         &self,
+        making: &Making<'_>,
         assembler: &mut Assembler<'_, '_>,
-        behind: &mut Behind<'_>,
         lacks: &mut Lacks,
         report: &mut WriteReport,
     ) -> Result<()> {
-        let (format, allowed) = (self.format, self.options.allowed);
-        let mut batches = Batches::of_map(self.map);
+        let Task {
+            map, filter, run, ..
+        } = *self.task;
+        let mut batches = Batches::of_map(map);
         let mut ended = false;
         let next = move || {
             if ended {
@@ -318,96 +360,48 @@ impl Job<'_> {
             ended = next.is_err();
             next.transpose()
         };
-        let threads = match self.filter.limit() {
+        let threads = match filter.limit() {
             Some(_) => 1,
-            None => self.run.threads,
+            None => run.threads,
         };
-        let size = self.map.len() as u64;
-        let twice = self.twice()?;
-        let mut failed: Option<Error> = None;
+        let size = map.len() as u64;
+        let mut behind = Behind::new(Some(map));
+        let mut taking = Taking {
+            making,
+            assembler,
+            lacks,
+            report,
+            failed: None,
+        };
         ordered(
             threads,
             next,
-            || {
-                let maker = Maker::new(
-                    format,
-                    &format.rules,
-                    self.layout,
-                    allowed,
-                    self.filter,
-                    Summing::Anew,
-                );
-                (maker, DeepCheck::default())
-            },
-            |(maker, checker): &mut (Maker<'_>, DeepCheck), job, pieces| match job {
-                Ok(batch) => self.batch(maker, checker, &twice, &batch, pieces),
-                Err(error) => Made {
-                    failed: Some(error),
-                    ..Made::default()
-                },
+            || making.tool(),
+            |tool, job: Result<Batch<'_>>, pieces: &mut Pieces<'_>| {
+                let mut made = Made::default();
+                match job {
+                    Ok(batch) => making.batch(tool, &batch, &mut made, pieces),
+                    Err(error) => made.failed = Some(error),
+                }
+                making.end(tool, &mut made, pieces);
+                made
             },
             |piece| {
-                let mut made = match piece {
-                    Piece::Done(made) => made,
-                    Piece::Chunk(commands) => {
-                        let added = assembler.keys(commands.db, &commands);
-                        let wanted = match added {
-                            Ok(()) => Wanted::More,
-                            Err(error) => {
-                                failed.get_or_insert(error);
-                                Wanted::Nothing
-                            }
-                        };
-                        // Room for a value that is far longer than others is given back.
-                        let again = commands.len() <= KEPT_ROOM;
-                        return (wanted, again.then_some(commands));
-                    }
-                };
-                behind.reach(made.end);
-                self.run.progress.at(size + made.end);
-                report.keys += made.keys;
-                report.expires += made.expires;
-                for one in made.lacking.drain(..) {
-                    lacks.add(one, format, allowed);
+                if let Piece::Done(made) = &piece {
+                    behind.reach(made.end);
+                    run.progress.at(size + made.end);
                 }
-                made.others.retain(|other| match other {
-                    Other::Function(source) if !format.has_functions() => {
-                        lacks.add(lacking_library(source), format, allowed);
-                        false
-                    }
-                    Other::Function(_) => {
-                        report.functions += 1;
-                        true
-                    }
-                    Other::ModuleAux(_) => true,
-                });
-                let added = assembler.add(&mut made);
-                match (added, made.failed.take()) {
-                    (Err(error), _) => {
-                        failed.get_or_insert(error);
-                        (Wanted::Nothing, None)
-                    }
-                    // What is damaged was found before; what stands before it is written.
-                    (Ok(()), Some(error)) if self.is_damage(&error) => (Wanted::Nothing, None),
-                    (Ok(()), Some(error)) => {
-                        failed.get_or_insert(error);
-                        (Wanted::Nothing, None)
-                    }
-                    (Ok(()), None) if made.enough => (Wanted::Nothing, None),
-                    (Ok(()), None) => (Wanted::More, None),
-                }
+                taking.take(piece)
             },
         );
-        failed.map_or(Ok(()), Err)
-    }
-
-    fn is_damage(&self, error: &Error) -> bool {
-        matches!(error.kind(), ErrorKind::Bytes(_)) && self.may_be_damaged()
+        taking
+            .failed
+            .map_or(Ok(()), |failed| Err(failed.into_error()))
     }
 
     /// Whether single keys may be damaged; then each is looked at before it is copied.
     fn may_be_damaged(&self) -> bool {
-        self.options.keep_going && self.check.findings.errors() > 0
+        self.task.options.keep_going && self.check.findings.errors() > 0
     }
 
     /// Where records stand of keys that stood before, which no server takes.
@@ -428,73 +422,6 @@ impl Job<'_> {
         let twice = findings.list().iter();
         let twice = twice.filter(|finding| finding.code == "rdb-duplicate-key");
         Ok(twice.map(|finding| finding.place.offset).collect())
-    }
-
-    fn batch(
-        &self,
-        maker: &mut Maker<'_>,
-        checker: &mut DeepCheck,
-        twice: &HashSet<u64>,
-        batch: &Batch<'_>,
-        pieces: &mut Pieces<'_>,
-    ) -> Made {
-        let mut made = Made {
-            end: match batch.run {
-                None => batch.at + batch.block.len() as u64,
-                Some(at) => at,
-            },
-            ..Made::default()
-        };
-        maker.scratch.templates = std::sync::Arc::clone(batch.state().templates());
-        let mut in_keys = batch.at > 0 || batch.run.is_some();
-        let result = batch.for_each(|record| {
-            match record {
-                Record::Entry(entry) if twice.contains(&entry.at) => {}
-                Record::Entry(entry)
-                    if self.may_be_damaged()
-                        && checker.flaw_of(entry, &mut maker.scratch)?.is_some() => {}
-                Record::Entry(entry) => {
-                    let from = usize::try_from(entry.at - batch.at).unwrap_or(usize::MAX);
-                    let to = usize::try_from(entry.end() - batch.at).unwrap_or(usize::MAX);
-                    let bytes = batch.block.get(from..to).unwrap_or_default();
-                    let done = match self.layout {
-                        Layout::Resp => maker.tell(entry, &mut made, pieces, self.run),
-                        _ => maker.entry(entry, Some(bytes), &mut made),
-                    };
-                    match done {
-                        Err(error) if self.is_damage(&error) => {}
-                        done => done.map_err(|error| dump::named(entry, error))?,
-                    }
-                }
-                Record::SelectDb(_) => in_keys = true,
-                // Those in front of the keys are written by now.
-                Record::Function(source) if in_keys => {
-                    let source = source.to_bytes().map_err(|problem| {
-                        let at = crate::error::Place::at(batch.at);
-                        Error::bytes(problem, at, crate::error::What::Function)
-                    })?;
-                    made.others.push(Other::Function(source.into_owned()));
-                }
-                Record::ModuleAux {
-                    id, when, items, ..
-                } if in_keys => made.others.push(Other::ModuleAux(ModuleAux {
-                    id: *id,
-                    when: *when,
-                    items: items.to_vec(),
-                })),
-                _ => {}
-            }
-            match made.enough {
-                true => Ok(Flow::Stop),
-                false => Ok(Flow::Continue),
-            }
-        });
-        made.failed = result.err();
-        if self.layout == Layout::Resp {
-            let ended = maker.end_telling(&mut made, pieces, self.run);
-            made.failed = made.failed.or(ended.err());
-        }
-        made
     }
 }
 

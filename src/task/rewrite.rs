@@ -115,7 +115,7 @@ pub fn rewrite(
     let mut full = sum.full;
     full.join(vectors);
     written.full_digest = Some(full.to_string());
-    if let Some(map) = to.read_back(run.threads)? {
+    if let Some(map) = to.written()? {
         let found = match layout {
             Layout::Resp => proof::of_commands(&[&map], &format, Summing::Full, run)?,
             _ => {

@@ -13,7 +13,7 @@
 mod look;
 mod teller;
 
-use crate::aof::resp::write_command;
+use crate::aof::resp::{write_argument, write_command};
 use crate::encoding::crc64;
 use crate::error::Result;
 use crate::keyspace::module::Module;
@@ -35,6 +35,9 @@ const LARGE: usize = match cfg!(any(fuzzing, debug_assertions)) {
     true => 64,
     false => 512 << 10,
 };
+
+/// The same where that takes a look at the whole value first.
+const LARGE_TO_LOOK: usize = 4 * LARGE;
 
 /// Bytes of commands that are passed on at once.
 pub(crate) const PIECE: usize = match cfg!(any(fuzzing, debug_assertions)) {
@@ -77,6 +80,12 @@ pub trait Witness: ValueVisitor {
     fn pass(&mut self, _out: &mut Vec<u8>) -> Result<()> {
         Ok(())
     }
+
+    /// The same, where they may yet be taken back.
+    fn look(&mut self, _out: &[u8]) {}
+
+    /// All commands of the key under way are taken back.
+    fn take_back(&mut self) {}
 }
 
 /// Nobody asks about the value.
@@ -112,8 +121,8 @@ struct Key<'k> {
     rdb_type: RdbType,
     /// It has metadata that commands cannot give it.
     has_meta: bool,
-    /// Its value is a large one.
-    is_large: bool,
+    /// Bytes of its value as it stands in a file.
+    size: usize,
 }
 
 impl<'f> Commands<'f> {
@@ -142,6 +151,15 @@ impl<'f> Commands<'f> {
         write_command([&b"FUNCTION"[..], b"LOAD", source].into_iter(), out);
     }
 
+    /// Appends the commands that make a key whose value is a string; its database is selected.
+    #[inline]
+    pub(crate) fn string(key: &[u8], value: &[u8], expires_at: Option<i64>, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"*3\r\n$3\r\nSET\r\n");
+        write_argument(key, out);
+        write_argument(value, out);
+        expire(key, expires_at, out);
+    }
+
     /// Appends the commands that make a key that stands in a snapshot; its database is selected. The
     /// witness is told the value as it is decoded; true where it was told all that is written, and not
     /// a RESTORE.
@@ -163,7 +181,7 @@ impl<'f> Commands<'f> {
             expires_at: entry.expires_at,
             rdb_type,
             has_meta: entry.meta.is_some(),
-            is_large: entry.value.bytes.len() >= LARGE,
+            size: entry.value.bytes.len(),
         };
         if rdb_type == RdbType::String && !key.has_meta {
             let mut teller = StringTeller {
@@ -224,7 +242,7 @@ impl<'f> Commands<'f> {
             expires_at,
             rdb_type: value.rdb_type(&self.format.rules),
             has_meta: false,
-            is_large: false,
+            size: 0,
         };
         if let Some(written) = self.by_commands(&of, value, out, &mut Nobody)? {
             return Ok(written);
@@ -276,8 +294,10 @@ impl<'f> Commands<'f> {
         // Commands that are passed on cannot be taken back: what could make that needful is asked first.
         // The reader does not take an expiry that may make the key go.
         let lasts = key.expires_at.is_none_or(|at| at > 0);
-        let mut in_pieces = key.is_large && !is_dated && lasts && witness.takes_pieces();
-        if in_pieces && matches!(of, DataType::ZSet | DataType::Stream) {
+        let looks = matches!(of, DataType::ZSet | DataType::Stream);
+        let large = if looks { LARGE_TO_LOOK } else { LARGE };
+        let mut in_pieces = key.size >= large && !is_dated && lasts && witness.takes_pieces();
+        if in_pieces && looks {
             let mut look = Look::new(std::mem::take(&mut self.room.ids));
             tale.tell(&mut look)?;
             in_pieces = look.is_plain(self.format);
@@ -285,7 +305,9 @@ impl<'f> Commands<'f> {
         }
         let start = out.len();
         let mut teller = Teller::new(self.format, key.name, of, out, &mut self.room, witness);
-        teller.in_pieces = in_pieces;
+        if in_pieces {
+            teller.pass_on();
+        }
         teller.takes_field_expiry = takes_field_expiry;
         teller.drop_field_ttl = self.allowed.drop_field_ttl;
         tale.tell(&mut teller)?;
@@ -294,6 +316,7 @@ impl<'f> Commands<'f> {
         let is_beyond = told.look.is_beyond_commands(self.format);
         self.room.ids = told.look.into_ids();
         if is_beyond && !in_pieces {
+            witness.take_back();
             out.truncate(start);
             return Ok(None);
         }
@@ -304,6 +327,7 @@ impl<'f> Commands<'f> {
             });
         }
         if told.lacks_field_expiry {
+            witness.take_back();
             out.truncate(start);
             return Ok(Some(Written::Not(Lack::FieldExpiry)));
         }

@@ -68,7 +68,9 @@ impl<'d> Batch<'d> {
             state,
         }
     }
+}
 
+impl<S: Sheet> Batch<'_, S> {
     /// Calls `each` with every record; ends early where it says so or fails.
     ///
     /// # Errors
@@ -97,9 +99,7 @@ impl<'d> Batch<'d> {
         }
         Ok(Flow::Continue)
     }
-}
 
-impl<S: Sheet> Batch<'_, S> {
     /// Calls `value` with the values to be looked at, or `strings` with two of them that are strings;
     /// `key` with the keys to be looked at whole, as those whose value is not said to be in order;
     /// and `other` with every other record and its offset. Where keys are many and little is done

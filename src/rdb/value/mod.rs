@@ -458,6 +458,20 @@ fn strings(input: &[u8], group: u64) -> Parsed<'_, ()> {
     Ok((input, ()))
 }
 
+/// Decodes a value that is a string.
+///
+/// # Errors
+/// As [`walk`].
+#[inline]
+pub(crate) fn text<'s>(value: &RawValue<'s>, scratch: &'s mut Scratch) -> Result<Element<'s>> {
+    let mut reader = Reader::new(value);
+    let stored = reader.stored()?;
+    if !reader.rest.is_empty() {
+        return Err(reader.fail(Problem::Malformed));
+    }
+    scratch.first.resolve(stored, value.at)
+}
+
 /// Decodes a value and tells the visitor what it consists of.
 ///
 /// # Errors

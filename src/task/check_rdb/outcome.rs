@@ -43,6 +43,11 @@ impl Outcome {
         }
     }
 
+    /// Whether nothing is wrong with it.
+    pub(super) fn is_sound(&self) -> bool {
+        self.failed.is_none() && self.findings.errors() == 0
+    }
+
     /// Adds that of the stretch behind, but for the keys' prints.
     pub(super) fn append(&mut self, next: Outcome) {
         self.crc = crc64::combine(self.crc, next.crc, next.summed);

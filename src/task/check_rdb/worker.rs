@@ -51,14 +51,16 @@ impl Worker {
         }
     }
 
-    /// Frames and checks all of some batches, as long as it is `wanted`.
+    /// Frames and checks all of some batches; `after` is told each, and whether it is in order, and says
+    /// whether more are wanted.
     pub(super) fn check_all(
         &mut self,
         batches: &mut Batches<'_, Tally>,
-        wanted: impl Fn() -> Wanted,
+        mut after: impl FnMut(&Batch<'_>, bool) -> Wanted,
     ) -> Outcome {
         let mut all = Outcome::default();
-        while wanted() == Wanted::More {
+        let mut wanted = Wanted::More;
+        while wanted == Wanted::More {
             // Few large records are summed before they are framed: a pass from end to end brings
             // them close faster than steps from record to record. Among many small ones framing
             // itself is such a pass.
@@ -70,7 +72,9 @@ impl Worker {
             match batches.next_batch() {
                 Ok(Some(mut batch)) => {
                     self.sparse = batch.sheet.keys() * LARGE_RECORD < batch.block.len() as u64;
-                    all.append(self.check(&mut batch, Some((near.len(), crc))));
+                    let outcome = self.check(&mut batch, Some((near.len(), crc)));
+                    wanted = after(&batch, outcome.is_sound());
+                    all.append(outcome);
                 }
                 Ok(None) => break,
                 Err(error) => all.append(Outcome::failed(error)),

@@ -5,14 +5,12 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::head;
+use super::{Task, head};
 use crate::error::Result;
-use crate::io::source::{Behind, Map};
+use crate::io::source::Behind;
 use crate::rdb::parser::opcode;
 use crate::record::RdbVersion;
-use crate::record::filter::Filter;
-use crate::task::writing::{Assembler, Destination, Layout};
-use crate::write::Format;
+use crate::task::writing::{Assembler, Destination};
 
 /// Bytes that are copied between two looks at whether they are still wanted.
 const CHUNK: usize = 1 << 20;
@@ -28,27 +26,26 @@ pub(super) struct Ahead<'o, 'f> {
 }
 
 /// Whether it is likely that all records of a snapshot can be copied as they stand.
-pub(super) fn is_likely(map: &Map, format: &Format, layout: Layout, filter: &Filter) -> bool {
-    let version = map.get(..9).and_then(RdbVersion::from_magic);
+pub(super) fn is_likely(task: &Task<'_>) -> bool {
+    let format = task.format;
+    let version = task.map.get(..9).and_then(RdbVersion::from_magic);
     version.is_some_and(|version| {
         version.family == format.version.family && version.number <= format.version.number
-    }) && layout.has_records()
+    }) && task.layout.has_records()
         && format.has_functions()
-        && filter.is_everything()
-        && filter.limit().is_none()
+        && task.is_of_all()
 }
 
 /// Copies records as long as they are `wanted`; none where they cannot be all.
 pub(super) fn copy<'o, 'f>(
-    map: &Map,
-    format: &'f Format,
-    layout: Layout,
+    task: &Task<'f>,
     to: &'o mut Destination,
     wanted: &AtomicBool,
 ) -> Result<Option<Ahead<'o, 'f>>> {
+    let map = task.map;
     let (head, start) = head(map)?;
     let functions = head.functions.len() as u64;
-    let mut assembler = Assembler::new(format, layout, head, to)?;
+    let mut assembler = Assembler::new(task.format, task.layout, head, to)?;
     // The end mark, with the checksum behind it in all but the oldest.
     let end = map.len().saturating_sub(9);
     if map.get(end) != Some(&opcode::EOF) {

@@ -52,6 +52,11 @@ impl ReadBack {
     }
 }
 
+/// A database that can be selected, where it is not known which the keys are in.
+pub(super) fn that_is_there(db: u32) -> u32 {
+    db.min(u32::MAX - 1)
+}
+
 /// Runs the commands of a key at once, which are too many to be kept.
 pub(super) fn run_now(
     db: u32,
@@ -85,7 +90,8 @@ pub(super) struct Telling<'t, 'p> {
     told: Print,
     key: &'t [u8],
     db: u32,
-    /// Up to where its commands are read.
+    /// Where its commands begin, and up to where they are read.
+    start: usize,
     read: usize,
     is_plain: bool,
     has_passed: bool,
@@ -118,6 +124,7 @@ impl<'t, 'p> Telling<'t, 'p> {
             told,
             key,
             db,
+            start,
             read: start,
             is_plain: true,
             has_passed: false,
@@ -156,9 +163,18 @@ impl Witness for Telling<'_, '_> {
             chunk.db = self.db;
             // Where nobody wants it any more, the rest of the key is made in vain.
             let _ = self.pieces.chunk(chunk);
-            (self.read, self.has_passed) = (0, true);
+            (self.start, self.read, self.has_passed) = (0, 0, true);
         }
         Ok(())
+    }
+
+    fn look(&mut self, out: &[u8]) {
+        self.read(out);
+    }
+
+    fn take_back(&mut self) {
+        self.reader.begin();
+        (self.read, self.is_plain) = (self.start, true);
     }
 }
 

@@ -1,23 +1,23 @@
 //! Where an output goes: a file, a pipe, or a folder with the files of a set.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::aof::manifest::{FileEntry, Manifest, Role};
-use crate::encoding::crc64::{self, Crc64};
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::draft_folder::DraftFolder;
+use crate::io::echo::Echo;
 use crate::io::output::{Existing, Output, cannot_write, empty};
-use crate::io::source::{Behind, Content, Map, OpenOptions, Source};
+use crate::io::source::{Content, Map, OpenOptions, Source};
 use crate::task::mend::Place;
 use crate::task::writing::{Layout, Watch};
 
 /// An output under way.
 pub(crate) struct Destination {
     to: To,
-    /// The sum of what was written.
-    crc: Crc64,
+    /// All is read back as it is written.
+    is_read_back: bool,
 }
 
 enum To {
@@ -34,6 +34,7 @@ struct Folder {
     out: PathBuf,
     stem: String,
     base: File,
+    echo: Echo,
     written: u64,
     lost: Vec<&'static str>,
 }
@@ -83,24 +84,27 @@ impl Destination {
             out: out.to_path_buf(),
             stem: stem.to_owned(),
             base,
+            echo: Echo::default(),
             written: 0,
             lost,
         }))))
     }
 
-    fn of(to: To) -> Destination {
-        let crc = Crc64::new();
-        Destination { to, crc }
+    fn of(mut to: To) -> Destination {
+        let is_read_back = match &mut to {
+            To::File(output) => output.read_back(),
+            To::Folder(_) => true,
+        };
+        Destination { to, is_read_back }
     }
 
-    /// Writes bytes.
+    /// Writes bytes, and reads them back unless they go through a pipe.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        self.crc.update(bytes);
         match &mut self.to {
             To::File(output) => output.write_all(bytes),
             To::Folder(folder) => {
                 let name = || folder.out.display().to_string();
-                let written = folder.base.write_all(bytes);
+                let written = folder.echo.write(&mut folder.base, bytes);
                 written.map_err(|error| cannot_write(&name(), error))?;
                 folder.written += bytes.len() as u64;
                 Ok(())
@@ -118,20 +122,24 @@ impl Destination {
 
     /// Takes back all that was written, where that is [possible](Self::can_begin_anew).
     pub(crate) fn begin_anew(&mut self) -> Result<()> {
-        self.crc = Crc64::new();
         match &mut self.to {
             To::File(output) => output.begin_anew(),
             To::Folder(folder) => {
                 let emptied = empty(&mut folder.base);
                 emptied.map_err(|error| cannot_write(&folder.out.display().to_string(), error))?;
-                folder.written = 0;
+                (folder.echo, folder.written) = (Echo::default(), 0);
                 Ok(())
             }
         }
     }
 
-    /// What was written so far, to be read back and found to be there; none where it went through a pipe.
-    pub(crate) fn read_back(&mut self, threads: usize) -> Result<Option<Map>> {
+    /// Whether all of it was found to be there as it was written.
+    pub(crate) fn is_read_back(&self) -> bool {
+        self.is_read_back
+    }
+
+    /// What was written so far; none where it went through a pipe.
+    pub(crate) fn written(&mut self) -> Result<Option<Map>> {
         let path = match &mut self.to {
             To::File(output) => {
                 output.flush()?;
@@ -145,13 +153,7 @@ impl Destination {
         // Bytes of ours, which nobody cuts short.
         let source = Source::open(&path, OpenOptions { mmap: true })?;
         match source.into_content() {
-            Content::Map(map) => {
-                if sum_of(&map, threads) != self.crc.value() {
-                    let text = format!("{} does not hold what was written to it", path.display());
-                    return Err(Error::from(io::Error::other(text)));
-                }
-                Ok(Some(map))
-            }
+            Content::Map(map) => Ok(Some(map)),
             Content::Stream(_) => Err(Error::new(ErrorKind::Unsupported(format!(
                 "{} cannot be read back",
                 path.display()
@@ -184,6 +186,7 @@ impl Folder {
             out,
             stem,
             base,
+            echo: _,
             written,
             lost,
         } = self;
@@ -229,35 +232,6 @@ impl Folder {
         })
     }
 }
-
-/// The sum of a file, whose pages are let go of on the way, by so many threads.
-fn sum_of(map: &Map, threads: usize) -> u64 {
-    let each = map.len().div_ceil(threads.max(1)).max(CHUNK);
-    let sum = |part: &[u8], from: usize| {
-        let mut behind = Behind::from(map, from as u64);
-        let (mut crc, mut at) = (Crc64::new(), from);
-        for chunk in part.chunks(CHUNK) {
-            crc.update(chunk);
-            at += chunk.len();
-            behind.reach(at as u64);
-        }
-        (crc.value(), part.len() as u64)
-    };
-    std::thread::scope(|scope| {
-        let parts = map.chunks(each).enumerate();
-        let sums = parts.map(|(index, part)| scope.spawn(move || sum(part, index * each)));
-        let sums: Vec<_> = sums.collect();
-        let mut joined = sums.into_iter().map(|sum| match sum.join() {
-            Ok(sum) => sum,
-            Err(panic) => std::panic::resume_unwind(panic),
-        });
-        let first = joined.next().map_or(0, |(crc, _)| crc);
-        joined.fold(first, |all, (crc, len)| crc64::combine(all, crc, len))
-    })
-}
-
-/// Bytes that are summed at once.
-const CHUNK: usize = 1 << 20;
 
 fn base_name(stem: &str) -> String {
     format!("{stem}.1.base.rdb")

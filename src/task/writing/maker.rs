@@ -9,7 +9,7 @@ use crate::keyspace::digest::{Detail, Digest, FullDigest, ValueDigest};
 use crate::keyspace::module::Module;
 use crate::keyspace::{Rules, Slot, Value, load};
 use crate::rdb::Scratch;
-use crate::rdb::value::{count, walk};
+use crate::rdb::value::{count, text, walk};
 use crate::record::filter::Filter;
 use crate::record::room::Room;
 use crate::record::{DataType, Entry, RawValue, RdbType, Stored, ValueVisitor, Walk};
@@ -17,6 +17,7 @@ use crate::task::Run;
 use crate::task::writing::back::{self, ReadBack, Telling};
 use crate::task::writing::print::{Print, Quick};
 use crate::task::writing::proof::{Sum, detail, unlike};
+use crate::task::writing::reader;
 use crate::task::writing::{Lacking, Layout, ModuleAux};
 use crate::write::{Allowed, Commands, Entries, Format, Lack, Nobody, PIECE, Written};
 
@@ -262,6 +263,9 @@ impl<'f> Maker<'f> {
             buffer.clear();
             made.runs.push((entry.db, buffer));
         }
+        if is_plain_string(entry) {
+            return self.tell_string(entry, &key, made, pieces);
+        }
         let out = made.run(entry.db);
         let start = out.len();
         let told = Print::new(detail(self.format, self.format.has_field_expiry()));
@@ -295,17 +299,45 @@ impl<'f> Maker<'f> {
                 return Err(unlike(text).in_key(entry.db, &key));
             }
             let commands = made.run(entry.db).get(start..).unwrap_or_default();
-            let meant = meant.of_key(entry.db, &key, entry.expires_at);
+            let db = back::that_is_there(entry.db);
+            let meant = meant.of_key(db, &key, entry.expires_at);
             if commands.len() >= RUN_NOW {
-                back::run_now(entry.db, commands, meant, self.format, run)?;
+                back::run_now(db, commands, meant, self.format, run)?;
             } else {
-                self.back.run_later(entry.db, commands, meant);
+                self.back.run_later(db, commands, meant);
             }
         } else if self.back.reader.found() != (meant.value(), entry.expires_at) {
             let text = "the commands do not make the key that is meant".to_owned();
             return Err(unlike(text).in_key(entry.db, &key));
         }
         if made.run(entry.db).len() >= PIECE {
+            pass_on(made, pieces);
+        }
+        Ok(())
+    }
+
+    /// The same of a string, which is most of what there is: its commands are held against it.
+    fn tell_string(
+        &mut self,
+        entry: &Entry<'_>,
+        key: &[u8],
+        made: &mut Made,
+        pieces: &mut Pieces<'_>,
+    ) -> Result<()> {
+        let mut number = itoa::Buffer::new();
+        let value = text(&entry.value, &mut self.scratch)?;
+        let value = value.bytes(&mut number);
+        let out = made.run(entry.db);
+        let start = out.len();
+        Commands::string(key, value, entry.expires_at, out);
+        let commands = out.get(start..).unwrap_or_default();
+        if !reader::is_string(commands, key, value, entry.expires_at) {
+            let text = "the commands do not make the key that is meant".to_owned();
+            return Err(unlike(text).in_key(entry.db, key));
+        }
+        let is_much = out.len() >= PIECE;
+        self.note(entry.db, key, entry.expires_at, &Written::Whole, made);
+        if is_much {
             pass_on(made, pieces);
         }
         Ok(())
@@ -452,6 +484,13 @@ impl<'f> Maker<'f> {
 }
 
 /// The name of a key.
+/// Whether a key becomes `SET` and perhaps `PEXPIREAT`, and nothing of it is left out.
+#[inline]
+fn is_plain_string(entry: &Entry<'_>) -> bool {
+    let lasts = entry.expires_at.is_none_or(|at| at > 0);
+    entry.value.rdb_type == RdbType::String && entry.meta.is_none() && lasts
+}
+
 fn key_of<'e>(entry: &'e Entry<'_>) -> Result<Cow<'e, [u8]>> {
     let key = entry.key.to_bytes();
     key.map_err(|problem| Error::bytes(problem, Place::at(entry.at), What::Key))

@@ -98,6 +98,34 @@ fn number<N: FromStr>(text: &[u8]) -> Option<N> {
     text.parse().ok().filter(|_| !text.starts_with('+'))
 }
 
+/// Whether commands make a key whose value is a string, and nothing else.
+#[inline]
+pub(super) fn is_string(
+    commands: &[u8],
+    key: &[u8],
+    value: &[u8],
+    expires_at: Option<i64>,
+) -> bool {
+    let set = three(commands, b"SET").filter(|(args, _)| *args == [key, value]);
+    match (set, expires_at) {
+        (Some((_, rest)), None) => rest.is_empty(),
+        (Some((_, rest)), Some(_)) => three(rest, b"PEXPIREAT").is_some_and(|([of, at], rest)| {
+            of == key && number::<i64>(at) == expires_at && rest.is_empty()
+        }),
+        (None, _) => false,
+    }
+}
+
+/// What stands behind the name in a command of three words, and what follows.
+#[inline]
+fn three<'d>(input: &'d [u8], name: &[u8]) -> Option<([&'d [u8]; 2], &'d [u8])> {
+    let (left, rest) = plain_count(input)?;
+    let mut args = Args { left, rest };
+    let is_it = left == 3 && args.next()? == name;
+    is_it.then_some(())?;
+    Some(([args.next()?, args.next()?], args.rest))
+}
+
 /// A whole number, which most scores are, or another.
 fn score(text: &[u8]) -> Option<f64> {
     match text.len() <= 15 {
@@ -625,6 +653,25 @@ mod tests {
             // A key that is told in two parts is another sum than that key in one.
             if let (Ok(read), Ok(made)) = (read, made) {
                 assert_eq!(read == made, !text.contains("RPUSH l"), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn another_byte_is_another_string() {
+        for (log, at) in [
+            (log("SET key value", false), None),
+            (log("SET key value\nPEXPIREAT key 4102444800000", false), Some(4_102_444_800_000)),
+        ] {
+            let is = |log: &[u8]| is_string(log, b"key", b"value", at);
+            assert!(is(&log));
+            assert!(!is_string(&log, b"key", b"value", Some(7)));
+            assert!(!is(&[&log[..], b"\r\n"].concat()));
+            for index in 0..log.len() {
+                let mut other = log.clone();
+                other[index] ^= 1;
+                assert!(!is(&other), "{index}");
+                assert!(!is(&log[..index]), "{index}");
             }
         }
     }

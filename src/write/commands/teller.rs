@@ -120,7 +120,9 @@ pub(super) struct Teller<'t, W> {
     /// Items that were told to come.
     left: u64,
     /// Whether commands may be passed on before all are there.
-    pub(super) in_pieces: bool,
+    in_pieces: bool,
+    /// How much is written when the witness is told of it the next time.
+    next_look: usize,
     pub(super) takes_field_expiry: bool,
     pub(super) drop_field_ttl: bool,
     stream: StreamState,
@@ -152,6 +154,7 @@ impl<'t, W: Witness> Teller<'t, W> {
         };
         write_argument(name, &mut room.head);
         write_argument(key, &mut room.head);
+        let next_look = out.len() + PIECE;
         Teller {
             format,
             key,
@@ -165,6 +168,7 @@ impl<'t, W: Witness> Teller<'t, W> {
             items: 0,
             left: u64::MAX,
             in_pieces: false,
+            next_look,
             takes_field_expiry: false,
             drop_field_ttl: false,
             stream: StreamState::default(),
@@ -177,6 +181,11 @@ impl<'t, W: Witness> Teller<'t, W> {
                 dropped_field_expiry: false,
             },
         }
+    }
+
+    /// Commands may be passed on before all are there.
+    pub(super) fn pass_on(&mut self) {
+        (self.in_pieces, self.next_look) = (true, PIECE);
     }
 
     /// What became of it, once it was told.
@@ -230,8 +239,12 @@ impl<'t, W: Witness> Teller<'t, W> {
         self.left = self.left.saturating_sub(self.items);
         (self.words, self.items) = (0, 0);
         self.out.append(self.times);
-        if self.in_pieces && self.out.len() >= PIECE {
-            self.witness.pass(self.out)?;
+        if self.out.len() >= self.next_look {
+            match self.in_pieces {
+                true => self.witness.pass(self.out)?,
+                false => self.witness.look(self.out),
+            }
+            self.next_look = self.out.len() + PIECE;
         }
         Ok(())
     }
