@@ -65,8 +65,26 @@ struct Room {
     ids: Vec<StreamId>,
 }
 
-/// Is told a value while it becomes commands.
+/// Is told a value while it becomes commands, and what stands in them.
+///
+/// ```text
+/// *4\r\n$5\r\nRPUSH\r\n$1\r\nl\r\n   $1\r\na\r\n   $1\r\nb\r\n
+/// command                        word         word         whole
+/// ```
 pub trait Witness: ValueVisitor {
+    /// The head of a command with items is written: it is `out` from `at` on. How many words it names may
+    /// not yet be right.
+    fn command(&mut self, _out: &[u8], _at: usize) {}
+
+    /// A word that was told is written, from `at` on.
+    fn word(&mut self, _out: &[u8], _at: usize, _word: &[u8]) {}
+
+    /// A score that was told is written, from `at` on.
+    fn score(&mut self, _out: &[u8], _at: usize, _score: f64) {}
+
+    /// The command that begins at `at` is whole.
+    fn whole(&mut self, _out: &[u8], _at: usize) {}
+
     /// Whether it takes the commands of a large value before all of them are there.
     fn takes_pieces(&self) -> bool {
         false

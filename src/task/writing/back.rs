@@ -1,20 +1,23 @@
 //! Commands that are read back as they are written.
 
+use crate::aof::resp::{plain_argument, plain_count};
 use crate::bytes::Element;
 use crate::error::Result;
 use crate::io::ordered::{Chunk, Pieces};
+use crate::keyspace::digest::Detail;
 use crate::record::value::StreamEvent;
 use crate::record::{DataType, ValueVisitor};
 use crate::task::Run;
 use crate::task::writing::maker::Summing;
 use crate::task::writing::print::{Print, Quick};
 use crate::task::writing::proof::{self, detail};
-use crate::task::writing::reader::Reader;
+use crate::task::writing::reader::{self, Reader};
 use crate::write::{Commands, Format, Witness};
 
 /// Reads back what one thread writes.
 pub(super) struct ReadBack {
     pub(super) reader: Reader,
+    detail: Detail,
     /// Commands of keys of which it is not plain what they make, and what they are to make.
     odd: Vec<u8>,
     odd_db: Option<u32>,
@@ -24,8 +27,10 @@ pub(super) struct ReadBack {
 impl ReadBack {
     /// For a target.
     pub(super) fn new(format: &Format) -> Self {
+        let detail = detail(format, format.has_field_expiry());
         ReadBack {
-            reader: Reader::new(detail(format, true), format.rules.now),
+            reader: Reader::new(detail, format.rules.now),
+            detail,
             odd: Vec::new(),
             odd_db: None,
             meant: Quick::default(),
@@ -84,15 +89,26 @@ fn played(pieces: &[&[u8]], meant: Quick, format: &Format, run: &Run<'_>) -> Res
     Ok(())
 }
 
-/// A key that becomes commands: is told its value, and reads and passes on its commands.
+/// A key that becomes commands: reads and passes on its commands.
+///
+/// Those of a list, set, sorted set or hash are held against what was told, word by word as they are
+/// written. Of a stream, where it takes several commands to say what there is, what was told and what the
+/// commands make are summed.
 pub(super) struct Telling<'t, 'p> {
     reader: &'t mut Reader,
     told: Print,
     key: &'t [u8],
+    of: DataType,
     db: u32,
     /// Where its commands begin, and up to where they are read.
     start: usize,
     read: usize,
+    /// Of the command under way, how many words are read, and their bytes.
+    words: usize,
+    bytes: usize,
+    /// Words of all commands that are read, and that were told to be in them.
+    all: u64,
+    due: u64,
     is_plain: bool,
     has_passed: bool,
     pieces: &'t mut Pieces<'p>,
@@ -100,7 +116,7 @@ pub(super) struct Telling<'t, 'p> {
 
 /// What became of it.
 pub(super) struct End {
-    /// The sum of the value that was told.
+    /// The sum of what was told of a stream.
     pub(super) told: Print,
     /// It is plain what the commands make, and the reader has read them.
     pub(super) is_plain: bool,
@@ -109,23 +125,28 @@ pub(super) struct End {
 }
 
 impl<'t, 'p> Telling<'t, 'p> {
-    /// Of a key whose commands begin at `start`.
+    /// Of a key of this type whose commands begin at `start`.
     pub(super) fn new(
-        reader: &'t mut Reader,
-        told: Print,
+        back: &'t mut ReadBack,
         key: &'t [u8],
+        of: DataType,
         db: u32,
         start: usize,
         pieces: &'t mut Pieces<'p>,
     ) -> Self {
-        reader.begin();
+        back.reader.begin();
         Telling {
-            reader,
-            told,
+            told: Print::new(back.detail),
+            reader: &mut back.reader,
             key,
+            of,
             db,
             start,
             read: start,
+            words: 0,
+            bytes: 0,
+            all: 0,
+            due: 0,
             is_plain: true,
             has_passed: false,
             pieces,
@@ -137,21 +158,96 @@ impl<'t, 'p> Telling<'t, 'p> {
         self.read(out);
         End {
             told: self.told,
-            is_plain: self.is_plain,
+            is_plain: self.is_plain && self.all == self.due,
             has_passed: self.has_passed,
         }
     }
 
+    /// Reads what was not yet read.
     fn read(&mut self, out: &[u8]) {
         let commands = out.get(self.read..).unwrap_or_default();
         self.is_plain = self.is_plain && self.reader.read(self.key, commands);
         self.read = out.len();
     }
+
+    /// The name of the commands that have its items; none where those are not read word by word.
+    #[inline]
+    fn name(&self) -> Option<&'static [u8]> {
+        match self.of {
+            DataType::List => Some(b"RPUSH"),
+            DataType::Set => Some(b"SADD"),
+            DataType::ZSet => Some(b"ZADD"),
+            DataType::Hash => Some(b"HMSET"),
+            _ => None,
+        }
+    }
+
+    /// How many words a command names at its head, and how long that is.
+    fn head(&self, command: &[u8]) -> Option<(usize, usize)> {
+        let (count, rest) = plain_count(command)?;
+        let (name, rest) = plain_argument(rest)?;
+        let (key, rest) = plain_argument(rest)?;
+        let fits = Some(name) == self.name() && key == self.key;
+        fits.then_some((count, command.len() - rest.len()))
+    }
+}
+
+/// The argument that is all of this.
+#[inline]
+fn argument(bytes: &[u8]) -> Option<&[u8]> {
+    plain_argument(bytes)
+        .filter(|(_, rest)| rest.is_empty())
+        .map(|(argument, _)| argument)
 }
 
 impl Witness for Telling<'_, '_> {
     fn takes_pieces(&self) -> bool {
         true
+    }
+
+    fn command(&mut self, out: &[u8], at: usize) {
+        if self.name().is_some() {
+            let command = out.get(at..).unwrap_or_default();
+            let is_head = self
+                .head(command)
+                .is_some_and(|(_, len)| len == command.len());
+            self.is_plain &= self.read == at && is_head;
+            (self.read, self.words, self.bytes) = (out.len(), 0, 0);
+        }
+    }
+
+    #[inline]
+    fn word(&mut self, out: &[u8], at: usize, word: &[u8]) {
+        if self.of != DataType::Stream {
+            let written = out.get(at..).unwrap_or_default();
+            self.is_plain &= self.read == at && argument(written) == Some(word);
+            self.read = out.len();
+            self.words += 1;
+            self.bytes += written.len();
+        }
+    }
+
+    #[inline]
+    fn score(&mut self, out: &[u8], at: usize, score: f64) {
+        let written = out.get(at..).unwrap_or_default();
+        let found = argument(written).and_then(reader::score);
+        self.is_plain &= self.read == at && found == Some(score);
+        self.read = out.len();
+        self.words += 1;
+        self.bytes += written.len();
+    }
+
+    fn whole(&mut self, out: &[u8], at: usize) {
+        if self.name().is_some() {
+            let command = out.get(at..).unwrap_or_default();
+            let is_whole = self.head(command).is_some_and(|(count, len)| {
+                count == self.words + 2 && len + self.bytes == command.len()
+            });
+            self.is_plain &= is_whole;
+            self.all += self.words as u64;
+            self.reader.has_read(self.of);
+            self.read = out.len();
+        }
     }
 
     fn pass(&mut self, out: &mut Vec<u8>) -> Result<()> {
@@ -175,46 +271,221 @@ impl Witness for Telling<'_, '_> {
     fn take_back(&mut self) {
         self.reader.begin();
         (self.read, self.is_plain) = (self.start, true);
+        (self.all, self.due) = (0, 0);
     }
 }
 
 impl ValueVisitor for Telling<'_, '_> {
     #[inline]
-    fn string(&mut self, value: Element<'_>) -> Result<()> {
-        self.told.string(value)
-    }
-
-    #[inline]
     fn begin(&mut self, of: DataType, count: Option<u64>) -> Result<()> {
-        self.told.begin(of, count)
+        match of {
+            DataType::Stream => self.told.begin(of, count),
+            _ => Ok(()),
+        }
     }
 
     #[inline]
-    fn element(&mut self, element: Element<'_>) -> Result<()> {
-        self.told.element(element)
+    fn element(&mut self, _: Element<'_>) -> Result<()> {
+        self.due += 1;
+        Ok(())
     }
 
     #[inline]
-    fn field(
-        &mut self,
-        name: Element<'_>,
-        value: Element<'_>,
-        expires_at: Option<i64>,
-    ) -> Result<()> {
-        self.told.field(name, value, expires_at)
+    fn field(&mut self, _: Element<'_>, _: Element<'_>, _: Option<i64>) -> Result<()> {
+        self.due += 2;
+        Ok(())
     }
 
     #[inline]
-    fn member(&mut self, member: Element<'_>, score: f64) -> Result<()> {
-        self.told.member(member, score)
+    fn member(&mut self, _: Element<'_>, _: f64) -> Result<()> {
+        self.due += 2;
+        Ok(())
     }
 
     #[inline]
     fn stream(&mut self, event: StreamEvent<'_>) -> Result<()> {
         self.told.stream(event)
     }
+}
 
-    fn end(&mut self, of: DataType) -> Result<()> {
-        self.told.end(of)
+#[cfg(test)]
+mod tests {
+    use std::ops::Range;
+
+    use super::*;
+    use crate::io::ordered::Wanted;
+    use crate::rdb::Scratch;
+    use crate::rdb::value::testing::{Told, encoded, raw};
+    use crate::record::{Entry, RdbType, Stored};
+    use crate::write::Allowed;
+
+    /// What a witness is told, with a copy of all that is written then.
+    #[derive(Clone, Debug)]
+    enum Call {
+        Command(Vec<u8>, usize),
+        Word(Vec<u8>, usize, Vec<u8>),
+        Score(Vec<u8>, usize, f64),
+        Whole(Vec<u8>, usize),
+        Item(u64),
+    }
+
+    impl Call {
+        /// What is written.
+        fn out(&mut self) -> &mut [u8] {
+            match self {
+                Call::Command(out, _)
+                | Call::Word(out, ..)
+                | Call::Score(out, ..)
+                | Call::Whole(out, _) => out,
+                Call::Item(_) => &mut [],
+            }
+        }
+
+        /// Which bytes of it this is about.
+        fn about(&self) -> Range<usize> {
+            match self {
+                // The words behind the head were read before.
+                Call::Whole(out, at) => {
+                    let key = b"$3\r\nkey\r\n";
+                    *at..at + memchr::memmem::find(&out[*at..], key).unwrap() + key.len()
+                }
+                Call::Command(out, at) | Call::Word(out, at, _) | Call::Score(out, at, _) => {
+                    *at..out.len()
+                }
+                Call::Item(_) => 0..0,
+            }
+        }
+    }
+
+    #[derive(Default)]
+    struct Recorder(Vec<Call>);
+
+    impl ValueVisitor for Recorder {
+        fn element(&mut self, _: Element<'_>) -> Result<()> {
+            self.0.push(Call::Item(1));
+            Ok(())
+        }
+        fn field(&mut self, _: Element<'_>, _: Element<'_>, _: Option<i64>) -> Result<()> {
+            self.0.push(Call::Item(2));
+            Ok(())
+        }
+        fn member(&mut self, _: Element<'_>, _: f64) -> Result<()> {
+            self.0.push(Call::Item(2));
+            Ok(())
+        }
+    }
+
+    impl Witness for Recorder {
+        fn command(&mut self, out: &[u8], at: usize) {
+            self.0.push(Call::Command(out.to_vec(), at));
+        }
+        fn word(&mut self, out: &[u8], at: usize, word: &[u8]) {
+            self.0.push(Call::Word(out.to_vec(), at, word.to_vec()));
+        }
+        fn score(&mut self, out: &[u8], at: usize, score: f64) {
+            self.0.push(Call::Score(out.to_vec(), at, score));
+        }
+        fn whole(&mut self, out: &[u8], at: usize) {
+            self.0.push(Call::Whole(out.to_vec(), at));
+        }
+    }
+
+    /// What is told of a value, and all commands.
+    fn told(rdb_type: RdbType, content: &[Told]) -> (Vec<Call>, Vec<u8>) {
+        let format = Format::named("redis-8.2").unwrap();
+        let bytes = encoded(rdb_type, content).unwrap();
+        let entry = Entry {
+            db: 0,
+            at: 0,
+            key: Stored::Plain(Element::Bytes(b"key")),
+            expires_at: Some(9),
+            idle: None,
+            freq: None,
+            meta: None,
+            value: raw(rdb_type, &bytes),
+        };
+        let mut recorder = Recorder::default();
+        let mut out = b"before".to_vec();
+        Commands::new(&format, Allowed::default())
+            .entry(&entry, &mut Scratch::default(), &mut out, &mut recorder)
+            .unwrap();
+        (recorder.0, out)
+    }
+
+    /// Whether it is plain that these make the key.
+    fn is_plain(calls: &[Call], of: DataType, out: &[u8]) -> bool {
+        let format = Format::named("redis-8.2").unwrap();
+        let mut back = ReadBack::new(&format);
+        let mut take = |_| Wanted::More;
+        let mut pieces = Pieces::direct(&mut take);
+        let mut telling = Telling::new(&mut back, b"key", of, 0, 6, &mut pieces);
+        for call in calls {
+            match call {
+                Call::Command(out, at) => telling.command(out, *at),
+                Call::Word(out, at, word) => telling.word(out, *at, word),
+                Call::Score(out, at, score) => telling.score(out, *at, *score),
+                Call::Whole(out, at) => telling.whole(out, *at),
+                Call::Item(words) => telling.due += words,
+            }
+        }
+        let end = telling.end(out);
+        end.is_plain && back.reader.expires_at() == Some(9)
+    }
+
+    #[test]
+    fn every_other_byte_that_is_written_is_seen() {
+        let names: Vec<String> = (0..70).map(|n| format!("m{n}")).collect();
+        let scores = (0..70).map(|n| f64::from(n) / 8.0);
+        let (list, set, zset, hash) = (
+            names.iter().map(|name| Told::element(name)).collect(),
+            names.iter().map(|name| Told::element(name)).collect(),
+            names
+                .iter()
+                .zip(scores)
+                .map(|(name, score)| Told::member(name, score))
+                .collect(),
+            names.iter().map(|name| Told::field(name, "7")).collect(),
+        );
+        let all: [(RdbType, Vec<Told>); 4] = [
+            (RdbType::Quicklist2, list),
+            (RdbType::SetTable, set),
+            (RdbType::ZsetListpack, zset),
+            (RdbType::HashTable, hash),
+        ];
+        for (rdb_type, content) in all {
+            let of = rdb_type.data_type();
+            let (calls, out) = told(rdb_type, &content);
+            assert!(is_plain(&calls, of, &out), "{rdb_type:?}");
+            for index in 0..calls.len() {
+                let mut other = calls.clone();
+                let about = calls[index].about();
+                // The number of words is put right once the command is whole.
+                let number = match &calls[index] {
+                    Call::Command(out, at) => {
+                        *at + 1..*at + memchr::memchr(b'\r', &out[*at..]).unwrap()
+                    }
+                    _ => 0..0,
+                };
+                for byte in about.filter(|byte| !number.contains(byte)) {
+                    other[index].out()[byte] ^= 1;
+                    assert!(!is_plain(&other, of, &out), "{rdb_type:?} {index} {byte}");
+                    other[index].out()[byte] ^= 1;
+                }
+                let mut fewer = calls.clone();
+                fewer.remove(index);
+                assert!(!is_plain(&fewer, of, &out), "{rdb_type:?} without {index}");
+            }
+            for at in 0..out.len() {
+                // All but the expiry was held against what was told.
+                let mut other = out.clone();
+                other[at] ^= 1;
+                let expiry = out.len() - b"*3\r\n$9\r\nPEXPIREAT\r\n$3\r\nkey\r\n$1\r\n9\r\n".len();
+                assert_eq!(
+                    is_plain(&calls, of, &other),
+                    at < expiry,
+                    "{rdb_type:?} {at}"
+                );
+            }
+        }
     }
 }

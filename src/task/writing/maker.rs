@@ -268,8 +268,8 @@ impl<'f> Maker<'f> {
         }
         let out = made.run(entry.db);
         let start = out.len();
-        let told = Print::new(detail(self.format, self.format.has_field_expiry()));
-        let mut telling = Telling::new(&mut self.back.reader, told, &key, entry.db, start, pieces);
+        let of = entry.value.rdb_type.data_type();
+        let mut telling = Telling::new(&mut self.back, &key, of, entry.db, start, pieces);
         let result = self
             .commands
             .entry(entry, &mut self.scratch, out, &mut telling);
@@ -289,26 +289,34 @@ impl<'f> Maker<'f> {
         if !self.note(entry.db, &key, entry.expires_at, &written, made) {
             return Ok(());
         }
-        let meant = match is_told {
-            true => end.told,
-            false => self.print_of(&entry.value, keeps_expiry(&written))?,
-        };
-        if !end.is_plain {
-            if end.has_passed {
+        let is_stream = of == DataType::Stream;
+        if end.is_plain && !is_stream {
+            // Its items are those that were told.
+            if self.back.reader.expires_at() != entry.expires_at {
+                return Err(another_key().in_key(entry.db, &key));
+            }
+        } else {
+            let meant = match is_told && is_stream {
+                true => end.told,
+                false => self.print_of(&entry.value, keeps_expiry(&written))?,
+            };
+            if end.is_plain {
+                if self.back.reader.found() != (meant.value(), entry.expires_at) {
+                    return Err(another_key().in_key(entry.db, &key));
+                }
+            } else if end.has_passed {
                 let text = "commands are not as they were meant".to_owned();
                 return Err(unlike(text).in_key(entry.db, &key));
-            }
-            let commands = made.run(entry.db).get(start..).unwrap_or_default();
-            let db = back::that_is_there(entry.db);
-            let meant = meant.of_key(db, &key, entry.expires_at);
-            if commands.len() >= RUN_NOW {
-                back::run_now(db, commands, meant, self.format, run)?;
             } else {
-                self.back.run_later(db, commands, meant);
+                let commands = made.run(entry.db).get(start..).unwrap_or_default();
+                let db = back::that_is_there(entry.db);
+                let meant = meant.of_key(db, &key, entry.expires_at);
+                if commands.len() >= RUN_NOW {
+                    back::run_now(db, commands, meant, self.format, run)?;
+                } else {
+                    self.back.run_later(db, commands, meant);
+                }
             }
-        } else if self.back.reader.found() != (meant.value(), entry.expires_at) {
-            let text = "the commands do not make the key that is meant".to_owned();
-            return Err(unlike(text).in_key(entry.db, &key));
         }
         if made.run(entry.db).len() >= PIECE {
             pass_on(made, pieces);
@@ -332,8 +340,7 @@ impl<'f> Maker<'f> {
         Commands::string(key, value, entry.expires_at, out);
         let commands = out.get(start..).unwrap_or_default();
         if !reader::is_string(commands, key, value, entry.expires_at) {
-            let text = "the commands do not make the key that is meant".to_owned();
-            return Err(unlike(text).in_key(entry.db, key));
+            return Err(another_key().in_key(entry.db, key));
         }
         let is_much = out.len() >= PIECE;
         self.note(entry.db, key, entry.expires_at, &Written::Whole, made);
@@ -494,6 +501,11 @@ fn is_plain_string(entry: &Entry<'_>) -> bool {
 fn key_of<'e>(entry: &'e Entry<'_>) -> Result<Cow<'e, [u8]>> {
     let key = entry.key.to_bytes();
     key.map_err(|problem| Error::bytes(problem, Place::at(entry.at), What::Key))
+}
+
+#[cold]
+fn another_key() -> Error {
+    unlike("the commands do not make the key that is meant".to_owned())
 }
 
 /// Hands out what is written so far.

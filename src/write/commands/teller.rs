@@ -206,6 +206,7 @@ impl<'t, W: Witness> Teller<'t, W> {
         };
         write_count(self.claimed, self.out);
         self.out.extend_from_slice(self.head);
+        self.witness.command(self.out, self.begin);
     }
 
     #[inline]
@@ -213,7 +214,9 @@ impl<'t, W: Witness> Teller<'t, W> {
         if self.words == 0 {
             self.begin_command();
         }
+        let at = self.out.len();
         write_argument(word, self.out);
+        self.witness.word(self.out, at, word);
         self.words += 1;
     }
 
@@ -229,12 +232,15 @@ impl<'t, W: Witness> Teller<'t, W> {
 
     /// Ends the command under way.
     pub(super) fn finish(&mut self) -> Result<()> {
-        if self.words > 0 && self.words + 2 != self.claimed {
+        if self.words + 2 != self.claimed && self.words > 0 {
             let (mut claimed, mut count) = (Vec::new(), Vec::new());
             write_count(self.claimed, &mut claimed);
             write_count(self.words + 2, &mut count);
             self.out
                 .splice(self.begin..self.begin + claimed.len(), count);
+        }
+        if self.words > 0 {
+            self.witness.whole(self.out, self.begin);
         }
         self.left = self.left.saturating_sub(self.items);
         (self.words, self.items) = (0, 0);
@@ -434,7 +440,9 @@ impl<W: Witness> ValueVisitor for Teller<'_, W> {
         if self.words == 0 {
             self.begin_command();
         }
+        let at = self.out.len();
         write_argument(self.text, self.out);
+        self.witness.score(self.out, at, score);
         self.words += 1;
         self.word(member);
         self.item()?;
