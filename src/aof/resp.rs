@@ -12,7 +12,7 @@
 //! loads, but the servers' checker calls it broken: [`Command::is_lax`].
 
 use crate::bytes::parse::{self, Parsed};
-use crate::bytes::{Fault, Problem};
+use crate::bytes::{Fault, Problem, short};
 
 /// Longest line that the loader reads at once, in bytes, its LF included (Redis 7.0 and later). What
 /// is longer goes on as the next line.
@@ -418,8 +418,14 @@ pub fn write_argument(arg: &[u8], out: &mut Vec<u8>) {
     // Room for all of it at once: what follows does not look for more.
     out.reserve(arg.len() + LONGEST_HEADER + 2);
     write_header(b'$', arg.len(), out);
-    out.extend_from_slice(arg);
+    short::append(out, arg);
     out.extend_from_slice(b"\r\n");
+}
+
+/// Appends the line in front of an argument of so many bytes, which follow with CR and LF.
+#[inline]
+pub(crate) fn write_length(len: usize, out: &mut Vec<u8>) {
+    write_header(b'$', len, out);
 }
 
 /// Appends a `#TS:` annotation.

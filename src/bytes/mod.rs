@@ -4,6 +4,7 @@ pub mod element;
 pub mod limits;
 pub mod number;
 pub mod parse;
+pub(crate) mod short;
 pub mod time;
 
 pub use element::Element;

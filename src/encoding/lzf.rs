@@ -27,13 +27,21 @@ pub const SLACK: usize = 32;
 /// Data that does not decompress to exactly `len` bytes. A length that LZF cannot reach is refused
 /// before anything is allocated.
 pub fn decompress_into(data: &[u8], len: u64, out: &mut Vec<u8>) -> Result<(), Problem> {
-    let len = plausible(data, len)?;
     out.clear();
+    decompress_behind(data, len, out)
+}
+
+/// Appends the decompressed string; nothing where it is damaged.
+///
+/// # Errors
+/// As [`decompress_into`].
+pub(crate) fn decompress_behind(data: &[u8], len: u64, out: &mut Vec<u8>) -> Result<(), Problem> {
+    let len = plausible(data, len)?;
     out.reserve(len + SLACK);
     decode(data, out.spare_capacity_mut(), len)?;
     // SAFETY: `decode` returned success, so the first `len` bytes of the spare capacity, which
-    // begins at 0 after `clear`, are written.
-    unsafe { out.set_len(len) };
+    // begins behind the bytes that are there, are written.
+    unsafe { out.set_len(out.len() + len) };
     Ok(())
 }
 

@@ -13,14 +13,15 @@
 mod look;
 mod teller;
 
-use crate::aof::resp::{write_argument, write_command};
-use crate::encoding::crc64;
+use crate::aof::resp::{write_argument, write_command, write_length};
+use crate::bytes::Problem;
+use crate::encoding::{crc64, lzf};
 use crate::error::Result;
 use crate::keyspace::module::Module;
 use crate::keyspace::{Value, load, may_be_empty, vector};
 use crate::rdb::Scratch;
 use crate::rdb::value::walk;
-use crate::record::{DataType, Entry, RawValue, RdbType, StreamId, ValueVisitor, Walk};
+use crate::record::{DataType, Entry, RawValue, RdbType, Stored, StreamId, ValueVisitor, Walk};
 use crate::write::entries::{Entries, Shape, at_key};
 use crate::write::format::{Allowed, Format, Lack, Written};
 use crate::write::vectors;
@@ -44,6 +45,10 @@ pub(crate) const PIECE: usize = match cfg!(any(fuzzing, debug_assertions)) {
     true => 256,
     false => 128 << 10,
 };
+
+/// How the command of a string begins, and that of an expiry: what follows are the key and one word.
+pub(crate) const SET: &[u8] = b"*3\r\n$3\r\nSET\r\n";
+pub(crate) const PEXPIREAT: &[u8] = b"*3\r\n$9\r\nPEXPIREAT\r\n";
 
 /// Writes keys with their values as commands, one after the other.
 #[derive(Debug)]
@@ -81,6 +86,9 @@ pub trait Witness: ValueVisitor {
 
     /// A score that was told is written, from `at` on.
     fn score(&mut self, _out: &[u8], _at: usize, _score: f64) {}
+
+    /// An ID that was told is written, from `at` on.
+    fn id(&mut self, _out: &[u8], _at: usize, _id: StreamId) {}
 
     /// The command that begins at `at` is whole.
     fn whole(&mut self, _out: &[u8], _at: usize) {}
@@ -169,13 +177,31 @@ impl<'f> Commands<'f> {
         write_command([&b"FUNCTION"[..], b"LOAD", source].into_iter(), out);
     }
 
-    /// Appends the commands that make a key whose value is a string; its database is selected.
+    /// Appends the commands that make a key whose value is a string; its database is selected. One that is
+    /// compressed is decompressed where it is to stand.
+    ///
+    /// # Errors
+    /// A string that does not decompress.
     #[inline]
-    pub(crate) fn string(key: &[u8], value: &[u8], expires_at: Option<i64>, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"*3\r\n$3\r\nSET\r\n");
+    pub(crate) fn string(
+        key: &[u8],
+        value: &Stored<'_>,
+        expires_at: Option<i64>,
+        out: &mut Vec<u8>,
+    ) -> std::result::Result<(), Problem> {
+        out.extend_from_slice(SET);
         write_argument(key, out);
-        write_argument(value, out);
+        match *value {
+            Stored::Plain(value) => write_argument(value.bytes(&mut itoa::Buffer::new()), out),
+            Stored::Lzf { data, len } => {
+                let stated = usize::try_from(len).map_err(|_| Problem::LzfOverrun)?;
+                write_length(stated, out);
+                lzf::decompress_behind(data, len, out)?;
+                out.extend_from_slice(b"\r\n");
+            }
+        }
         expire(key, expires_at, out);
+        Ok(())
     }
 
     /// Appends the commands that make a key that stands in a snapshot; its database is selected. The
@@ -390,8 +416,8 @@ impl<'f> Commands<'f> {
 /// Appends the command that gives a key its expiry.
 fn expire(key: &[u8], expires_at: Option<i64>, out: &mut Vec<u8>) {
     if let Some(at) = expires_at {
-        let mut text = itoa::Buffer::new();
-        let args = [&b"PEXPIREAT"[..], key, text.format(at).as_bytes()];
-        write_command(args.into_iter(), out);
+        out.extend_from_slice(PEXPIREAT);
+        write_argument(key, out);
+        write_argument(itoa::Buffer::new().format(at).as_bytes(), out);
     }
 }

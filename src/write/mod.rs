@@ -15,6 +15,6 @@ mod format;
 mod vectors;
 
 pub use commands::{Commands, Nobody, Witness};
-pub(crate) use commands::{PIECE, is_among};
+pub(crate) use commands::{PEXPIREAT, PIECE, SET, is_among};
 pub use entries::Entries;
 pub use format::{Allowed, Format, Lack, Written};

@@ -458,18 +458,18 @@ fn strings(input: &[u8], group: u64) -> Parsed<'_, ()> {
     Ok((input, ()))
 }
 
-/// Decodes a value that is a string.
+/// A value that is a string, as it stands in the file.
 ///
 /// # Errors
 /// As [`walk`].
 #[inline]
-pub(crate) fn text<'s>(value: &RawValue<'s>, scratch: &'s mut Scratch) -> Result<Element<'s>> {
+pub(crate) fn text<'d>(value: &RawValue<'d>) -> Result<Stored<'d>> {
     let mut reader = Reader::new(value);
     let stored = reader.stored()?;
-    if !reader.rest.is_empty() {
-        return Err(reader.fail(Problem::Malformed));
+    match reader.rest {
+        [] => Ok(stored),
+        _ => Err(reader.fail(Problem::Malformed)),
     }
-    scratch.first.resolve(stored, value.at)
 }
 
 /// Decodes a value and tells the visitor what it consists of.

@@ -1,12 +1,12 @@
 //! Commands that are read back as they are written.
 
 use crate::aof::resp::{plain_argument, plain_count};
-use crate::bytes::Element;
+use crate::bytes::{Element, short};
 use crate::error::Result;
 use crate::io::ordered::{Chunk, Pieces};
 use crate::keyspace::digest::Detail;
 use crate::record::value::StreamEvent;
-use crate::record::{DataType, ValueVisitor};
+use crate::record::{DataType, StreamId, ValueVisitor};
 use crate::task::Run;
 use crate::task::writing::maker::Summing;
 use crate::task::writing::print::{Print, Quick};
@@ -91,9 +91,9 @@ fn played(pieces: &[&[u8]], meant: Quick, format: &Format, run: &Run<'_>) -> Res
 
 /// A key that becomes commands: reads and passes on its commands.
 ///
-/// Those of a list, set, sorted set or hash are held against what was told, word by word as they are
-/// written. Of a stream, where it takes several commands to say what there is, what was told and what the
-/// commands make are summed.
+/// Those with items are held against what was told, word by word as they are written. Of all else of a
+/// stream, where it takes several commands to say what there is, what was told and what the commands make
+/// are summed.
 pub(super) struct Telling<'t, 'p> {
     reader: &'t mut Reader,
     told: Print,
@@ -116,7 +116,7 @@ pub(super) struct Telling<'t, 'p> {
 
 /// What became of it.
 pub(super) struct End {
-    /// The sum of what was told of a stream.
+    /// The sum of what was told of a stream, but for its entries.
     pub(super) told: Print,
     /// It is plain what the commands make, and the reader has read them.
     pub(super) is_plain: bool,
@@ -178,8 +178,19 @@ impl<'t, 'p> Telling<'t, 'p> {
             DataType::Set => Some(b"SADD"),
             DataType::ZSet => Some(b"ZADD"),
             DataType::Hash => Some(b"HMSET"),
+            DataType::Stream => Some(b"XADD"),
             _ => None,
         }
+    }
+
+    /// Takes note of a word that was written from `at` on, and whether it is the one that was told.
+    #[inline(always)]
+    fn note(&mut self, out: &[u8], at: usize, is_it: impl FnOnce(&[u8]) -> bool) {
+        let written = out.get(at..).unwrap_or_default();
+        self.is_plain &= self.read == at && argument(written).is_some_and(is_it);
+        self.read = out.len();
+        self.words += 1;
+        self.bytes += written.len();
     }
 
     /// How many words a command names at its head, and how long that is.
@@ -218,23 +229,18 @@ impl Witness for Telling<'_, '_> {
 
     #[inline]
     fn word(&mut self, out: &[u8], at: usize, word: &[u8]) {
-        if self.of != DataType::Stream {
-            let written = out.get(at..).unwrap_or_default();
-            self.is_plain &= self.read == at && argument(written) == Some(word);
-            self.read = out.len();
-            self.words += 1;
-            self.bytes += written.len();
-        }
+        self.note(out, at, |found| short::same(found, word));
     }
 
     #[inline]
     fn score(&mut self, out: &[u8], at: usize, score: f64) {
-        let written = out.get(at..).unwrap_or_default();
-        let found = argument(written).and_then(reader::score);
-        self.is_plain &= self.read == at && found == Some(score);
-        self.read = out.len();
-        self.words += 1;
-        self.bytes += written.len();
+        self.note(out, at, |found| reader::score(found) == Some(score));
+    }
+
+    #[inline]
+    fn id(&mut self, out: &[u8], at: usize, id: StreamId) {
+        self.note(out, at, |found| reader::id(found) == Some(id));
+        self.is_plain &= self.reader.has_entry(id);
     }
 
     fn whole(&mut self, out: &[u8], at: usize) {
@@ -245,7 +251,9 @@ impl Witness for Telling<'_, '_> {
             });
             self.is_plain &= is_whole;
             self.all += self.words as u64;
-            self.reader.has_read(self.of);
+            if self.of != DataType::Stream {
+                self.reader.has_read(self.of);
+            }
             self.read = out.len();
         }
     }
@@ -304,7 +312,12 @@ impl ValueVisitor for Telling<'_, '_> {
 
     #[inline]
     fn stream(&mut self, event: StreamEvent<'_>) -> Result<()> {
-        self.told.stream(event)
+        match event {
+            StreamEvent::Entry { .. } => self.due += 1,
+            StreamEvent::Field(..) => self.due += 2,
+            other => self.told.stream(other)?,
+        }
+        Ok(())
     }
 }
 
@@ -315,7 +328,10 @@ mod tests {
     use super::*;
     use crate::io::ordered::Wanted;
     use crate::rdb::Scratch;
+    use crate::rdb::string::Compress;
+    use crate::rdb::value::Encoder;
     use crate::rdb::value::testing::{Told, encoded, raw};
+    use crate::record::value::StreamMeta;
     use crate::record::{Entry, RdbType, Stored};
     use crate::write::Allowed;
 
@@ -325,8 +341,10 @@ mod tests {
         Command(Vec<u8>, usize),
         Word(Vec<u8>, usize, Vec<u8>),
         Score(Vec<u8>, usize, f64),
+        Id(Vec<u8>, usize, StreamId),
         Whole(Vec<u8>, usize),
         Item(u64),
+        Meta(StreamMeta),
     }
 
     impl Call {
@@ -336,8 +354,9 @@ mod tests {
                 Call::Command(out, _)
                 | Call::Word(out, ..)
                 | Call::Score(out, ..)
+                | Call::Id(out, ..)
                 | Call::Whole(out, _) => out,
-                Call::Item(_) => &mut [],
+                Call::Item(_) | Call::Meta(_) => &mut [],
             }
         }
 
@@ -349,10 +368,11 @@ mod tests {
                     let key = b"$3\r\nkey\r\n";
                     *at..at + memchr::memmem::find(&out[*at..], key).unwrap() + key.len()
                 }
-                Call::Command(out, at) | Call::Word(out, at, _) | Call::Score(out, at, _) => {
-                    *at..out.len()
-                }
-                Call::Item(_) => 0..0,
+                Call::Command(out, at)
+                | Call::Word(out, at, _)
+                | Call::Score(out, at, _)
+                | Call::Id(out, at, _) => *at..out.len(),
+                Call::Item(_) | Call::Meta(_) => 0..0,
             }
         }
     }
@@ -361,6 +381,15 @@ mod tests {
     struct Recorder(Vec<Call>);
 
     impl ValueVisitor for Recorder {
+        fn stream(&mut self, event: StreamEvent<'_>) -> Result<()> {
+            match event {
+                StreamEvent::Entry { .. } => self.0.push(Call::Item(1)),
+                StreamEvent::Field(..) => self.0.push(Call::Item(2)),
+                StreamEvent::Meta(meta) => self.0.push(Call::Meta(meta)),
+                _ => {}
+            }
+            Ok(())
+        }
         fn element(&mut self, _: Element<'_>) -> Result<()> {
             self.0.push(Call::Item(1));
             Ok(())
@@ -385,15 +414,17 @@ mod tests {
         fn score(&mut self, out: &[u8], at: usize, score: f64) {
             self.0.push(Call::Score(out.to_vec(), at, score));
         }
+        fn id(&mut self, out: &[u8], at: usize, id: StreamId) {
+            self.0.push(Call::Id(out.to_vec(), at, id));
+        }
         fn whole(&mut self, out: &[u8], at: usize) {
             self.0.push(Call::Whole(out.to_vec(), at));
         }
     }
 
     /// What is told of a value, and all commands.
-    fn told(rdb_type: RdbType, content: &[Told]) -> (Vec<Call>, Vec<u8>) {
+    fn told(rdb_type: RdbType, bytes: &[u8]) -> (Vec<Call>, Vec<u8>) {
         let format = Format::named("redis-8.2").unwrap();
-        let bytes = encoded(rdb_type, content).unwrap();
         let entry = Entry {
             db: 0,
             at: 0,
@@ -402,7 +433,7 @@ mod tests {
             idle: None,
             freq: None,
             meta: None,
-            value: raw(rdb_type, &bytes),
+            value: raw(rdb_type, bytes),
         };
         let mut recorder = Recorder::default();
         let mut out = b"before".to_vec();
@@ -412,6 +443,36 @@ mod tests {
         (recorder.0, out)
     }
 
+    /// A stream of this many entries.
+    fn stream(entries: u64) -> Vec<u8> {
+        let mut encoder = Encoder::new(RdbType::Stream3, Compress::Never).unwrap();
+        let id = |n| StreamId { ms: 7, seq: n };
+        let meta = StreamMeta {
+            length: entries,
+            last_id: id(entries),
+            entries_added: entries,
+            ..StreamMeta::default()
+        };
+        let word = |text: &'static str| Element::Bytes(text.as_bytes());
+        encoder.begin(DataType::Stream, Some(entries)).unwrap();
+        for n in 1..=entries {
+            let fields = 1 + n % 3;
+            encoder
+                .stream(StreamEvent::Entry { id: id(n), fields })
+                .unwrap();
+            for _ in 0..fields {
+                encoder
+                    .stream(StreamEvent::Field(word("name"), word("a value")))
+                    .unwrap();
+            }
+        }
+        encoder.stream(StreamEvent::Meta(meta)).unwrap();
+        encoder.end(DataType::Stream).unwrap();
+        let mut bytes = Vec::new();
+        encoder.finish(&mut bytes).unwrap();
+        bytes
+    }
+
     /// Whether it is plain that these make the key.
     fn is_plain(calls: &[Call], of: DataType, out: &[u8]) -> bool {
         let format = Format::named("redis-8.2").unwrap();
@@ -419,17 +480,22 @@ mod tests {
         let mut take = |_| Wanted::More;
         let mut pieces = Pieces::direct(&mut take);
         let mut telling = Telling::new(&mut back, b"key", of, 0, 6, &mut pieces);
+        telling.begin(of, None).unwrap();
         for call in calls {
             match call {
                 Call::Command(out, at) => telling.command(out, *at),
                 Call::Word(out, at, word) => telling.word(out, *at, word),
                 Call::Score(out, at, score) => telling.score(out, *at, *score),
+                Call::Id(out, at, id) => telling.id(out, *at, *id),
                 Call::Whole(out, at) => telling.whole(out, *at),
                 Call::Item(words) => telling.due += words,
+                Call::Meta(meta) => telling.stream(StreamEvent::Meta(*meta)).unwrap(),
             }
         }
         let end = telling.end(out);
-        end.is_plain && back.reader.expires_at() == Some(9)
+        let (sum, expires_at) = back.reader.found();
+        let is_sum = of != DataType::Stream || sum == end.told.value();
+        end.is_plain && is_sum && expires_at == Some(9)
     }
 
     #[test]
@@ -452,9 +518,10 @@ mod tests {
             (RdbType::ZsetListpack, zset),
             (RdbType::HashTable, hash),
         ];
-        for (rdb_type, content) in all {
+        let all = all.map(|(rdb_type, content)| (rdb_type, encoded(rdb_type, &content).unwrap()));
+        for (rdb_type, bytes) in all.into_iter().chain([(RdbType::Stream3, stream(40))]) {
             let of = rdb_type.data_type();
-            let (calls, out) = told(rdb_type, &content);
+            let (calls, out) = told(rdb_type, &bytes);
             assert!(is_plain(&calls, of, &out), "{rdb_type:?}");
             for index in 0..calls.len() {
                 let mut other = calls.clone();
@@ -479,10 +546,14 @@ mod tests {
                 // All but the expiry was held against what was told.
                 let mut other = out.clone();
                 other[at] ^= 1;
-                let expiry = out.len() - b"*3\r\n$9\r\nPEXPIREAT\r\n$3\r\nkey\r\n$1\r\n9\r\n".len();
+                let last = match of {
+                    DataType::Stream => &b"XSETID"[..],
+                    _ => b"PEXPIREAT",
+                };
+                let behind = memchr::memmem::find(&out, last).unwrap() - b"*N\r\n$N\r\n".len();
                 assert_eq!(
                     is_plain(&calls, of, &other),
-                    at < expiry,
+                    at < behind,
                     "{rdb_type:?} {at}"
                 );
             }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::bytes::Element;
+use crate::bytes::{Element, short};
 use crate::error::{Error, ErrorKind, Place, Result, What};
 use crate::io::ordered::{Chunk, Pieces};
 use crate::keyspace::digest::{Detail, Digest, FullDigest, ValueDigest};
@@ -263,8 +263,8 @@ impl<'f> Maker<'f> {
             buffer.clear();
             made.runs.push((entry.db, buffer));
         }
-        if is_plain_string(entry) {
-            return self.tell_string(entry, &key, made, pieces);
+        if is_plain_string(entry) && self.tell_string(entry, &key, made, pieces)? {
+            return Ok(());
         }
         let out = made.run(entry.db);
         let start = out.len();
@@ -324,30 +324,40 @@ impl<'f> Maker<'f> {
         Ok(())
     }
 
-    /// The same of a string, which is most of what there is: its commands are held against it.
+    /// The same of a string, which is most of what there is: its commands are held against it. False where
+    /// they could not be read, and none are there.
     fn tell_string(
         &mut self,
         entry: &Entry<'_>,
         key: &[u8],
         made: &mut Made,
         pieces: &mut Pieces<'_>,
-    ) -> Result<()> {
-        let mut number = itoa::Buffer::new();
-        let value = text(&entry.value, &mut self.scratch)?;
-        let value = value.bytes(&mut number);
+    ) -> Result<bool> {
+        let value = text(&entry.value)?;
         let out = made.run(entry.db);
         let start = out.len();
-        Commands::string(key, value, entry.expires_at, out);
+        if let Err(problem) = Commands::string(key, &value, entry.expires_at, out) {
+            out.truncate(start);
+            let place = Place::at(entry.value.at);
+            return Err(Error::bytes(problem, place, What::Value));
+        }
         let commands = out.get(start..).unwrap_or_default();
-        if !reader::is_string(commands, key, value, entry.expires_at) {
-            return Err(another_key().in_key(entry.db, key));
+        let found = reader::string(commands, key, entry.expires_at);
+        let is_meant = found.is_some_and(|found| match &value {
+            Stored::Plain(value) => short::same(value.bytes(&mut itoa::Buffer::new()), found),
+            // It was decompressed there.
+            Stored::Lzf { len, .. } => found.len() as u64 == *len,
+        });
+        if !is_meant {
+            out.truncate(start);
+            return Ok(false);
         }
         let is_much = out.len() >= PIECE;
         self.note(entry.db, key, entry.expires_at, &Written::Whole, made);
         if is_much {
             pass_on(made, pieces);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Ends a job of keys that were told: runs those commands of which it is not plain what they make, and

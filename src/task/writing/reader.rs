@@ -10,12 +10,12 @@ use std::str::FromStr;
 use foldhash::fast::RandomState;
 
 use crate::aof::resp::{plain_argument, plain_count};
-use crate::bytes::Element;
+use crate::bytes::{Element, short};
 use crate::keyspace::digest::Detail;
 use crate::record::value::{StreamEvent, StreamMeta};
 use crate::record::{DataType, StreamId, ValueVisitor};
 use crate::task::writing::print::Print;
-use crate::write::is_among;
+use crate::write::{PEXPIREAT, SET, is_among};
 
 /// The most arguments of a command that is read as a whole.
 const ARGUMENTS: usize = 10;
@@ -98,32 +98,27 @@ fn number<N: FromStr>(text: &[u8]) -> Option<N> {
     text.parse().ok().filter(|_| !text.starts_with('+'))
 }
 
-/// Whether commands make a key whose value is a string, and nothing else.
+/// The string that commands give a key which has this expiry; none where they make anything else.
 #[inline]
-pub(super) fn is_string(
-    commands: &[u8],
+pub(super) fn string<'d>(
+    commands: &'d [u8],
     key: &[u8],
-    value: &[u8],
     expires_at: Option<i64>,
-) -> bool {
-    let set = three(commands, b"SET").filter(|(args, _)| *args == [key, value]);
-    match (set, expires_at) {
-        (Some((_, rest)), None) => rest.is_empty(),
-        (Some((_, rest)), Some(_)) => three(rest, b"PEXPIREAT").is_some_and(|([of, at], rest)| {
-            of == key && number::<i64>(at) == expires_at && rest.is_empty()
-        }),
-        (None, _) => false,
-    }
+) -> Option<&'d [u8]> {
+    let (value, rest) = word_of(commands, SET, key)?;
+    let Some(meant) = expires_at else {
+        return rest.is_empty().then_some(value);
+    };
+    let (at, rest) = word_of(rest, PEXPIREAT, key)?;
+    let fits = rest.is_empty() && digits(at) == u64::try_from(meant).ok();
+    fits.then_some(value)
 }
 
-/// What stands behind the name in a command of three words, and what follows.
+/// The word behind the key in a command that begins so, and what follows.
 #[inline]
-fn three<'d>(input: &'d [u8], name: &[u8]) -> Option<([&'d [u8]; 2], &'d [u8])> {
-    let (left, rest) = plain_count(input)?;
-    let mut args = Args { left, rest };
-    let is_it = left == 3 && args.next()? == name;
-    is_it.then_some(())?;
-    Some(([args.next()?, args.next()?], args.rest))
+fn word_of<'d>(input: &'d [u8], begin: &[u8], key: &[u8]) -> Option<(&'d [u8], &'d [u8])> {
+    let (of, rest) = plain_argument(input.strip_prefix(begin)?)?;
+    short::same(of, key).then(|| plain_argument(rest))?
 }
 
 /// A whole number, which most scores are, or another.
@@ -145,7 +140,7 @@ fn digits(text: &[u8]) -> Option<u64> {
     text.iter().try_fold(0, each)
 }
 
-fn id(text: &[u8]) -> Option<StreamId> {
+pub(super) fn id(text: &[u8]) -> Option<StreamId> {
     let dash = memchr::memchr(b'-', text)?;
     Some(StreamId {
         ms: digits(text.get(..dash)?)?,
@@ -203,6 +198,11 @@ impl Reader {
         self.of = Some(of);
     }
 
+    /// An entry of a stream was read, with its fields; false where none can stand there.
+    pub(super) fn has_entry(&mut self, id: StreamId) -> bool {
+        self.entry_of(id).is_some()
+    }
+
     /// The expiry that the commands give the key.
     pub(super) fn expires_at(&self) -> Option<i64> {
         self.expires_at
@@ -250,12 +250,6 @@ impl Reader {
             return Some(args.rest);
         }
         (args.next()? == key && self.expires_at.is_none()).then_some(())?;
-        if self.of.is_none() {
-            self.of = Some(DataType::Stream);
-            self.print.begin(DataType::Stream, None).ok()?;
-        } else if self.of != Some(DataType::Stream) {
-            return None;
-        }
         self.entry(&mut args)?;
         (args.left == 0).then_some(args.rest)
     }
@@ -279,12 +273,28 @@ impl Reader {
         Some(after)
     }
 
-    /// An entry of a stream.
-    fn entry(&mut self, args: &mut Args<'_>) -> Option<()> {
-        let first = args.next()?;
-        if self.stream.is_set {
-            return None;
+    /// A command about entries of a stream.
+    fn of_entries(&mut self) -> Option<()> {
+        if self.of.is_none() {
+            self.of = Some(DataType::Stream);
+            self.print.begin(DataType::Stream, None).ok()?;
         }
+        let fits = self.of == Some(DataType::Stream) && !self.stream.is_set;
+        (fits && self.expires_at.is_none()).then_some(())
+    }
+
+    /// An entry of a stream.
+    #[inline]
+    fn entry_of(&mut self, id: StreamId) -> Option<()> {
+        self.of_entries()?;
+        let last = self.stream.ids.last().copied().unwrap_or_default();
+        (id > last).then(|| self.stream.ids.push(id))
+    }
+
+    /// The command of an entry of a stream.
+    fn entry(&mut self, args: &mut Args<'_>) -> Option<()> {
+        self.of_entries()?;
+        let first = args.next()?;
         if first == b"MAXLEN" {
             // It makes a stream and leaves nothing in it.
             let mut room = [&[][..]; ARGUMENTS];
@@ -295,11 +305,10 @@ impl Reader {
             return self.stream.ids.is_empty().then_some(());
         }
         let made = id(first)?;
-        let last = self.stream.ids.last().copied().unwrap_or_default();
-        if args.left == 0 || !args.left.is_multiple_of(2) || made <= last {
+        if args.left == 0 || !args.left.is_multiple_of(2) {
             return None;
         }
-        self.stream.ids.push(made);
+        self.entry_of(made)?;
         let entry = StreamEvent::Entry {
             id: made,
             fields: args.left as u64 / 2,
@@ -624,9 +633,9 @@ mod tests {
                 Some(4_102_444_800_000),
             ),
         ] {
-            let is = |log: &[u8]| is_string(log, b"key", b"value", at);
+            let is = |log: &[u8]| string(log, b"key", at) == Some(b"value");
             assert!(is(&log));
-            assert!(!is_string(&log, b"key", b"value", Some(7)));
+            assert_eq!(string(&log, b"key", Some(7)), None);
             assert!(!is(&[&log[..], b"\r\n"].concat()));
             for index in 0..log.len() {
                 let mut other = log.clone();

@@ -464,7 +464,9 @@ impl<W: Witness> ValueVisitor for Teller<'_, W> {
                 self.text.clear();
                 write_id(id, self.text);
                 self.begin_command();
+                let at = self.out.len();
                 write_argument(self.text, self.out);
+                self.witness.id(self.out, at, id);
                 self.words += 1;
             }
             StreamEvent::Field(name, value) => {
