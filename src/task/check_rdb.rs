@@ -119,6 +119,12 @@ pub(crate) fn check_map(
     check_batches(name, batches, options, run, SEGMENT)
 }
 
+/// Bytes of a segment where something is done beside the check. Tests have small ones.
+const BESIDE: u64 = match cfg!(any(fuzzing, debug_assertions)) {
+    true => 4 << 10,
+    false => SEGMENT,
+};
+
 /// What is to be noted about keys.
 fn blank(batches: &Batches<'_>, options: CheckOptions) -> Tally {
     Tally::new(match (options.duplicates, batches.whole()) {
@@ -181,7 +187,7 @@ pub(crate) fn check_map_beside<B: Beside>(
         first: true,
         ..options
     };
-    let segment = (run.threads > 1).then_some(SEGMENT);
+    let segment = (run.threads > 1).then_some(BESIDE);
     check_beside(name, batches, options, run, segment, beside, take)
 }
 

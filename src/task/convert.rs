@@ -470,3 +470,6 @@ fn lacking_library(source: &[u8]) -> Lacking {
         written: false,
     }
 }
+
+#[cfg(test)]
+mod tests;

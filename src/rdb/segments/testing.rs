@@ -163,7 +163,7 @@ fn key(dice: &mut Dice, out: &mut Vec<u8>, mix: Mix) {
 }
 
 /// A string that consists of records, long enough to be taken for the snapshot itself.
-fn decoy(dice: &mut Dice, out: &mut Vec<u8>) {
+pub(crate) fn decoy(dice: &mut Dice, out: &mut Vec<u8>) {
     let mut records: Vec<u8> = vec![b'x'; dice.below(20)];
     for _ in 0..40 + dice.below(1000) {
         key(dice, &mut records, Mix::Plain);
