@@ -32,7 +32,7 @@ pub struct Output {
     buffer: Vec<u8>,
     pending: Option<Pending>,
     /// Where what is written is read back at once.
-    echo: Option<Echo>,
+    echo: Option<Box<Echo>>,
     terminal: bool,
     written: u64,
     failed: bool,
@@ -123,7 +123,7 @@ impl Output {
     /// From now on all is read back as it is written, and another byte there is an error; false where
     /// it goes through. Nothing is written yet.
     pub(crate) fn read_back(&mut self) -> bool {
-        self.echo = self.pending.is_some().then(Echo::default);
+        self.echo = self.pending.is_some().then(Box::default);
         self.echo.is_some()
     }
 
@@ -147,7 +147,7 @@ impl Output {
         let emptied = empty(&mut self.file);
         emptied.map_err(|error| cannot_write(&self.name, error))?;
         self.buffer.clear();
-        self.echo = self.echo.take().map(|_| Echo::default());
+        self.echo = self.echo.take().map(|_| Box::default());
         (self.written, self.failed) = (0, false);
         Ok(())
     }
@@ -215,7 +215,7 @@ impl Output {
         if bytes.len() >= DIRECT || self.terminal {
             self.pass_on()?;
             self.check()?;
-            let sent = send_to(&mut self.file, self.echo.as_mut(), bytes);
+            let sent = send_to(&mut self.file, self.echo.as_deref_mut(), bytes);
             self.failed |= sent.is_err();
             sent?;
         } else {
@@ -232,7 +232,7 @@ impl Output {
     fn pass_on(&mut self) -> io::Result<()> {
         self.check()?;
         if !self.buffer.is_empty() {
-            let sent = send_to(&mut self.file, self.echo.as_mut(), &self.buffer);
+            let sent = send_to(&mut self.file, self.echo.as_deref_mut(), &self.buffer);
             self.failed |= sent.is_err();
             self.buffer.clear();
             sent?;

@@ -503,8 +503,8 @@ mod tests {
         let names: Vec<String> = (0..70).map(|n| format!("m{n}")).collect();
         let scores = (0..70).map(|n| f64::from(n) / 8.0);
         let (list, set, zset, hash) = (
-            names.iter().map(|name| Told::element(name)).collect(),
-            names.iter().map(|name| Told::element(name)).collect(),
+            names.iter().map(Told::element).collect(),
+            names.iter().map(Told::element).collect(),
             names
                 .iter()
                 .zip(scores)
