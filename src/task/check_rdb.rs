@@ -6,6 +6,7 @@ mod tally;
 mod worker;
 
 use std::collections::HashSet;
+use std::sync::mpsc;
 
 use crate::bytes::Problem;
 use crate::error::{Error, Hint, Place, Result, What};
@@ -226,7 +227,7 @@ fn check_beside<B: Beside>(
     loop {
         // Where parts are assumed to begin, in their order: it must be known before their first piece
         // is taken.
-        let (begins, begun) = crossbeam_channel::unbounded();
+        let (begins, begun) = mpsc::channel();
         // The part of the piece before is under way.
         let mut in_line = false;
         ordered(
