@@ -118,7 +118,7 @@ fn large_values_are_the_same_commands_in_pieces() {
 }
 
 #[test]
-fn damage_inside_strings_is_told_as_a_check_tells_it() {
+fn damage_inside_values_is_told_as_a_check_tells_it() {
     let folder = TempFolder::new();
     let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let (aof, rdb, bad, out) = (at("log.aof"), at("all.rdb"), at("bad.rdb"), at("out.aof"));
@@ -127,6 +127,17 @@ fn damage_inside_strings_is_told_as_a_check_tells_it() {
         let text = format!("{n} again and ").repeat(8 + n);
         command(&["SET", &format!("key:{n}"), &text], &mut log);
     }
+    let text = "over and over ".repeat(9);
+    for n in 1..4 {
+        command(&["RPUSH", "list", &text, &n.to_string()], &mut log);
+        let id = format!("{n}-1");
+        command(&["XADD", "stream", &id, "field", &text], &mut log);
+    }
+    command(&["XGROUP", "CREATE", "stream", "group", "1-1"], &mut log);
+    let words = ["XCLAIM", "stream", "group", "consumer", "0", "2-1"];
+    let words = [&words[..], &["TIME", "1700000000000", "RETRYCOUNT", "1"]].concat();
+    command(&[&words[..], &["JUSTID", "FORCE"]].concat(), &mut log);
+    command(&["SADD", "set", "a", "b"], &mut log);
     fs::write(&aof, log).unwrap();
     let words = ["--target", "redis-8.2", "--layout"];
     done(&[&["rewrite-aof"], &words[..], &["rdb", &aof, "-o", &rdb]].concat());

@@ -18,7 +18,7 @@ use crate::write::Format;
 ///
 /// Record by record, in little memory. What the target knows is copied as it stands; what it does not
 /// know is encoded anew: listpacks as ziplists, streams without newer counters, the expiry of fields
-/// in the form of the other family. The snapshot is checked first, and what was encoded is decoded
+/// in the form of the other family. All of the snapshot is checked, and what was encoded is decoded
 /// again.
 #[derive(Args)]
 #[command(after_help = AFTER)]

@@ -38,8 +38,9 @@ pub struct CheckOptions {
     pub duplicates: bool,
     /// Something else follows the snapshot, which is no fault of its.
     pub followed: bool,
-    /// Whoever asks decompresses all strings himself: of those in pairs only the frame is looked at.
-    pub strings_later: bool,
+    /// Whoever asks decodes all strings, lists and streams himself, and looks for what is wrong inside:
+    /// of those only the frame is looked at.
+    pub values_later: bool,
 }
 
 /// Checks a snapshot.
@@ -237,7 +238,7 @@ fn check_beside<B: Beside>(
                 begins.send(part.assumed).ok()?;
                 Some(part.work)
             },
-            || (Worker::new(prints, options.strings_later), beside.tool()),
+            || (Worker::new(prints, options.values_later), beside.tool()),
             |(worker, tool), work, pieces: &mut Pieces<'_>| {
                 let mut made = B::Made::default();
                 let (outcome, state) = match work {

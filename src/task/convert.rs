@@ -1,9 +1,10 @@
 //! Writes a snapshot for another server, without replay and without holding it.
 //!
-//! The snapshot is checked first, duplicate keys included. Where the target knows everything that it
-//! uses, its records are copied as they stand; else record by record, those that the target does not
-//! know encoded anew and decoded again to see that they are the same. As commands, keys are read back as
-//! they are written.
+//! The snapshot is checked, duplicate keys included. Where the target knows everything that it uses, its
+//! records are copied as they stand, and where all keys become commands those are made and read back,
+//! both while the check goes on: what is damaged is begun anew, and mostly not written. All else follows
+//! behind the check, record by record, those that the target does not know encoded anew and decoded again
+//! to see that they are the same.
 
 mod ahead;
 mod at_once;
@@ -43,7 +44,7 @@ const CHECKED: CheckOptions = CheckOptions {
     first: false,
     duplicates: true,
     followed: false,
-    strings_later: false,
+    values_later: false,
 };
 /// What files of a set are called.
 const STEM: &str = "appendonly.aof";
@@ -209,6 +210,7 @@ impl<'t> Task<'t> {
             run: self.run,
             keys_from: keys_from as u64,
             twice: HashSet::new(),
+            looks_inside: false,
             may_be_damaged: false,
         }
     }

@@ -38,9 +38,9 @@ pub(crate) fn sound_strings(values: [&RawValue<'_>; 2]) -> [bool; 2] {
     }
 }
 
-/// Whether values are strings and nothing behind them; whether they can be decompressed is left open.
-pub(crate) fn framed_strings(values: [&RawValue<'_>; 2]) -> [bool; 2] {
-    values.map(|value| matches!(string::stored(value.bytes), Ok(([], _))))
+/// Whether a value is a string and nothing behind it; whether it can be decompressed is left open.
+pub(crate) fn framed_string(value: &RawValue<'_>) -> bool {
+    matches!(string::stored(value.bytes), Ok(([], _)))
 }
 
 fn compressed<'d>(value: &RawValue<'d>) -> Option<(&'d [u8], u64)> {

@@ -9,11 +9,11 @@ use crate::error::{self, Error, ErrorKind, Hint, Place, Result, What};
 use crate::io::ordered::Wanted;
 use crate::rdb::batch::{self, Batches};
 use crate::rdb::parser::opcode;
-use crate::rdb::value::sound::{framed_strings, sound, sound_strings};
+use crate::rdb::value::sound::{framed_string, sound, sound_strings};
 use crate::rdb::value::{self, module};
 use crate::rdb::{Scratch, string};
 use crate::record::types::{Dialect, RdbType};
-use crate::record::{Entry, RawValue, Record, Stored};
+use crate::record::{DataType, Entry, RawValue, Record, Stored};
 use crate::report::finding::Finding;
 use crate::task::check_rdb::deep::{DeepCheck, SecondLook};
 use crate::task::check_rdb::outcome::{AUX_LISTED, Outcome};
@@ -35,18 +35,18 @@ pub(super) struct Worker {
     prints: Option<(Fingerprinter, Fingerprinter)>,
     /// Records were large in what was framed last.
     sparse: bool,
-    /// Strings are decompressed by somebody else.
-    strings_later: bool,
+    /// Values without members are decoded by somebody else.
+    values_later: bool,
 }
 
 impl Worker {
-    /// One that takes the fingerprints of keys, or not, and may leave strings to somebody else.
-    pub(super) fn new(prints: bool, strings_later: bool) -> Self {
+    /// One that takes the fingerprints of keys, or not, and may leave values without members to somebody else.
+    pub(super) fn new(prints: bool, values_later: bool) -> Self {
         Worker {
             scratch: Scratch::default(),
             checker: DeepCheck::default(),
             prints: prints.then(shared_fingerprinters),
-            strings_later,
+            values_later,
             sparse: false,
         }
     }
@@ -114,8 +114,8 @@ impl Worker {
         let result = batch.visit(
             &mut pass,
             Pass::value,
-            |pass, values| match pass.worker.strings_later {
-                true => framed_strings(values),
+            |pass, values| match pass.worker.values_later {
+                true => values.map(framed_string),
                 false => sound_strings(values),
             },
             Pass::key,
@@ -261,6 +261,13 @@ struct Pass<'w, 'b, 'd> {
 impl Pass<'_, '_, '_> {
     /// True where there is nothing to say about a value.
     fn value(&mut self, value: &RawValue<'_>) -> bool {
+        if self.worker.values_later {
+            match value.rdb_type.data_type() {
+                DataType::String => return framed_string(value),
+                DataType::List | DataType::Stream => return true,
+                _ => {}
+            }
+        }
         sound(value, &mut self.worker.scratch)
     }
 

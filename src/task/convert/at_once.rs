@@ -26,7 +26,8 @@ pub(super) fn write(task: &Task<'_>, to: &mut Destination) -> Result<Option<(Wri
         functions: head.functions.len() as u64,
         ..WriteReport::default()
     };
-    let making = task.making(start);
+    let mut making = task.making(start);
+    making.looks_inside = true;
     let mut assembler = Assembler::new(task.format, task.layout, head, to)?;
     let mut taking = Taking {
         making: &making,
@@ -35,9 +36,9 @@ pub(super) fn write(task: &Task<'_>, to: &mut Destination) -> Result<Option<(Wri
         report: &mut report,
         failed: None,
     };
-    // Making commands of a string decompresses it.
+    // Whoever makes its commands decodes a value.
     let options = CheckOptions {
-        strings_later: true,
+        values_later: true,
         ..CHECKED
     };
     let take = |piece, db| taking.take(settled(piece, db));

@@ -26,6 +26,8 @@ pub(super) struct Making<'m> {
     pub(super) keys_from: u64,
     /// Where records stand of keys that stood before, which are left out.
     pub(super) twice: HashSet<u64>,
+    /// Nobody else looks at what is inside strings, lists and streams: what is wrong there is an error.
+    pub(super) looks_inside: bool,
     /// Single keys may be damaged: then each is looked at, and left out.
     pub(super) may_be_damaged: bool,
 }
@@ -98,7 +100,7 @@ impl<'m> Beside for Making<'m> {
 
     fn tool(&self) -> Self::Tool {
         let rules = &self.format.rules;
-        let maker = Maker::new(
+        let mut maker = Maker::new(
             self.format,
             rules,
             self.layout,
@@ -106,6 +108,7 @@ impl<'m> Beside for Making<'m> {
             self.filter,
             Summing::Anew,
         );
+        maker.looks_inside = self.looks_inside;
         (maker, DeepCheck::default())
     }
 

@@ -1,8 +1,8 @@
 //! Commands that are read back as they are written.
 
 use crate::aof::resp::{plain_argument, plain_count};
-use crate::bytes::{Element, short};
-use crate::error::Result;
+use crate::bytes::{Element, Problem, short};
+use crate::error::{Error, Place, Result, What};
 use crate::io::ordered::{Chunk, Pieces};
 use crate::keyspace::digest::Detail;
 use crate::record::value::StreamEvent;
@@ -111,6 +111,10 @@ pub(super) struct Telling<'t, 'p> {
     due: u64,
     is_plain: bool,
     has_passed: bool,
+    /// All of the value was told.
+    is_told: bool,
+    /// What is wrong inside the value is an error.
+    pub(super) looks_inside: bool,
     pieces: &'t mut Pieces<'p>,
 }
 
@@ -122,6 +126,8 @@ pub(super) struct End {
     pub(super) is_plain: bool,
     /// Some of them are passed on.
     pub(super) has_passed: bool,
+    /// All of the value was told.
+    pub(super) is_told: bool,
 }
 
 impl<'t, 'p> Telling<'t, 'p> {
@@ -149,6 +155,8 @@ impl<'t, 'p> Telling<'t, 'p> {
             due: 0,
             is_plain: true,
             has_passed: false,
+            is_told: false,
+            looks_inside: false,
             pieces,
         }
     }
@@ -160,6 +168,7 @@ impl<'t, 'p> Telling<'t, 'p> {
             told: self.told,
             is_plain: self.is_plain && self.all == self.due,
             has_passed: self.has_passed,
+            is_told: self.is_told,
         }
     }
 
@@ -318,6 +327,19 @@ impl ValueVisitor for Telling<'_, '_> {
             other => self.told.stream(other)?,
         }
         Ok(())
+    }
+
+    fn end(&mut self, _: DataType) -> Result<()> {
+        self.is_told = true;
+        Ok(())
+    }
+
+    #[cold]
+    fn flaw(&mut self, problem: Problem, place: Place) -> Result<()> {
+        match self.looks_inside {
+            true => Err(Error::bytes(problem, place, What::Value)),
+            false => Ok(()),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::bytes::{Element, short};
+use crate::bytes::{Element, Problem, short};
 use crate::error::{Error, ErrorKind, Place, Result, What};
 use crate::io::ordered::{Chunk, Pieces};
 use crate::keyspace::digest::{Detail, Digest, FullDigest, ValueDigest};
@@ -95,6 +95,8 @@ pub(crate) struct Maker<'f> {
     summing: Summing,
     /// Reads commands back.
     back: ReadBack,
+    /// What is wrong inside a string, list or stream that becomes commands is an error.
+    pub(crate) looks_inside: bool,
 }
 
 /// What is summed of what is written.
@@ -131,6 +133,7 @@ impl<'f> Maker<'f> {
             left: filter.limit().unwrap_or(u64::MAX),
             summing,
             back: ReadBack::new(format),
+            looks_inside: false,
         }
     }
 
@@ -270,6 +273,7 @@ impl<'f> Maker<'f> {
         let start = out.len();
         let of = entry.value.rdb_type.data_type();
         let mut telling = Telling::new(&mut self.back, &key, of, entry.db, start, pieces);
+        telling.looks_inside = self.looks_inside;
         let result = self
             .commands
             .entry(entry, &mut self.scratch, out, &mut telling);
@@ -286,6 +290,10 @@ impl<'f> Maker<'f> {
             }
             Ok(done) => done,
         };
+        let has_members = matches!(of, DataType::Set | DataType::ZSet | DataType::Hash);
+        if self.looks_inside && !end.is_told && !has_members {
+            walk(&entry.value, &mut self.scratch, &mut Flawless)?;
+        }
         if !self.note(entry.db, &key, entry.expires_at, &written, made) {
             return Ok(());
         }
@@ -501,6 +509,15 @@ impl<'f> Maker<'f> {
 }
 
 /// The name of a key.
+/// Finds fault with every value that is not as servers write it.
+struct Flawless;
+
+impl ValueVisitor for Flawless {
+    fn flaw(&mut self, problem: Problem, place: Place) -> Result<()> {
+        Err(Error::bytes(problem, place, What::Value))
+    }
+}
+
 /// Whether a key becomes `SET` and perhaps `PEXPIREAT`, and nothing of it is left out.
 #[inline]
 fn is_plain_string(entry: &Entry<'_>) -> bool {

@@ -1,9 +1,9 @@
 //! Makes commands of what is told of a value.
 
 use crate::aof::resp::{write_argument, write_command, write_count};
-use crate::bytes::Element;
 use crate::bytes::number::{ScoreText, write_double};
-use crate::error::Result;
+use crate::bytes::{Element, Problem};
+use crate::error::{Place, Result};
 use crate::record::value::{StreamEvent, StreamMeta};
 use crate::record::{DataType, StreamId, ValueVisitor};
 use crate::write::commands::look::Look;
@@ -491,5 +491,9 @@ impl<W: Witness> ValueVisitor for Teller<'_, W> {
         self.finish()?;
         self.set_counters();
         self.witness.end(of)
+    }
+
+    fn flaw(&mut self, problem: Problem, place: Place) -> Result<()> {
+        self.witness.flaw(problem, place)
     }
 }
