@@ -278,3 +278,42 @@ fn a_large_key_whose_expiry_is_none_or_long_past_is_written() {
         assert_eq!(found, kept, "{expiry}");
     }
 }
+
+#[test]
+fn an_expiry_that_no_command_gives_is_written_with_every_type() {
+    let folder = TempFolder::new();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (aof, rdb, out) = (at("log.aof"), at("all.rdb"), at("out.aof"));
+    let words = ["--target", "redis-8.2", "--force", "--layout"];
+    let expiry = 4_102_444_800_001i64;
+    for (of, words_of) in [
+        ("string", &["SET", "key", "text"][..]),
+        ("list", &["RPUSH", "key", "a", "b"]),
+        ("set", &["SADD", "key", "a", "b"]),
+        ("zset", &["ZADD", "key", "1", "a", "2", "b"]),
+        ("hash", &["HSET", "key", "a", "b"]),
+        ("stream", &["XADD", "key", "5-1", "field", "value"]),
+    ] {
+        let mut log = String::new();
+        command(words_of, &mut log);
+        command(&["PEXPIREAT", "key", &expiry.to_string()], &mut log);
+        fs::write(&aof, log).unwrap();
+        done(&[&["rewrite-aof"], &words[..], &["rdb", &aof, "-o", &rdb]].concat());
+        let bytes = fs::read(&rdb).unwrap();
+        let stands = expiry.to_le_bytes();
+        let place = bytes.windows(8).position(|part| part == stands).unwrap();
+        for other in [0i64, -5, 1, -(1 << 62)] {
+            let mut bytes = bytes.clone();
+            bytes[place..place + 8].copy_from_slice(&other.to_le_bytes());
+            let end = bytes.len() - 8;
+            bytes[end..].fill(0);
+            fs::write(&rdb, bytes).unwrap();
+            let convert = ["convert", "--threads", "2"];
+            let report = done(&[&convert, &words[..], &["resp", &rdb, "-o", &out]].concat());
+            assert_eq!(report["keys"], 1, "{of} {other}");
+            let text = fs::read_to_string(&out).unwrap();
+            let last = text.lines().last().unwrap();
+            assert_eq!(last.parse(), Ok(other), "{of} {other}");
+        }
+    }
+}

@@ -30,7 +30,7 @@ impl Draft {
     /// What the system says.
     pub fn new(folder: &Path, replaces: bool) -> io::Result<Draft> {
         let mut options = OpenOptions::new();
-        options.read(true).write(true).create_new(true);
+        options.write(true).create_new(true);
         set_mode(&mut options, replaces);
         let mut doomed = None;
         let made = tempfile::Builder::new()

@@ -53,8 +53,7 @@ impl DraftFolder {
     pub fn create(&mut self, name: &Path) -> io::Result<File> {
         let path = self.temporary.path().join(name);
         self.doomed.push(Doomed::new(&path));
-        let mut options = File::options();
-        options.read(true).write(true).create_new(true).open(path)
+        File::create_new(path)
     }
 
     /// Makes sure that a file of it is on disk.

@@ -122,9 +122,14 @@ impl Output {
 
     /// From now on all is read back as it is written, and another byte there is an error; false where
     /// it goes through. Nothing is written yet.
-    pub(crate) fn read_back(&mut self) -> bool {
-        self.echo = self.pending.is_some().then(Box::default);
-        self.echo.is_some()
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] where the file cannot be read.
+    pub(crate) fn read_back(&mut self) -> Result<bool> {
+        let echo = self.temporary().map(Echo::of).transpose();
+        let echo = echo.map_err(|error| cannot_write(&self.name, error))?;
+        self.echo = echo.map(Box::new);
+        Ok(self.echo.is_some())
     }
 
     /// Passes on what was gathered.
@@ -147,7 +152,9 @@ impl Output {
         let emptied = empty(&mut self.file);
         emptied.map_err(|error| cannot_write(&self.name, error))?;
         self.buffer.clear();
-        self.echo = self.echo.take().map(|_| Box::default());
+        if let Some(echo) = &mut self.echo {
+            echo.begin_anew();
+        }
         (self.written, self.failed) = (0, false);
         Ok(())
     }

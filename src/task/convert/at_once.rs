@@ -8,7 +8,7 @@ use crate::io::ordered::Piece;
 use crate::rdb::segments::INHERITED;
 use crate::report::check::Verdict;
 use crate::report::written::WriteReport;
-use crate::task::check_rdb::{CheckOptions, check_map_beside};
+use crate::task::check_rdb::{CheckOptions, check_map, check_map_beside};
 use crate::task::writing::{Assembler, Destination, Lacks, Made};
 
 /// Writes all of a snapshot and whether that is all; none where something is wrong with it, or came out
@@ -44,7 +44,14 @@ pub(super) fn write(task: &Task<'_>, to: &mut Destination) -> Result<Option<(Wri
     let take = |piece, db| taking.take(settled(piece, db));
     let check = check_map_beside(task.name, task.map, options, task.run, &making, take)?;
     match taking.failed {
-        Some(Failure::Output(error)) => return Err(error),
+        Some(Failure::Output(error)) => {
+            // What is wrong with the snapshot is said before what is wrong with the disk.
+            let check = check_map(task.name, task.map, CHECKED, task.run)?;
+            return match check.verdict {
+                Verdict::Loads => Err(error),
+                _ => Ok(None),
+            };
+        }
         None if check.verdict == Verdict::Loads => {}
         _ => return Ok(None),
     }

@@ -45,15 +45,17 @@ impl Making<'_> {
         pieces: &mut Pieces<'_>,
     ) -> Result<()> {
         maker.scratch.templates = std::sync::Arc::clone(batch.state().templates());
-        let mut in_keys = batch.run.is_some() || batch.at >= self.keys_from;
+        // What stands in front of the keys is written by now.
+        let mut in_front = batch.run.is_none() && batch.at < self.keys_from;
+        let mut db = batch.state().db();
         batch.for_each(|record| {
+            in_front &= belongs_in_front(record);
             match record {
                 Record::Entry(entry) if self.twice.contains(&entry.at) => {}
                 Record::Entry(entry)
                     if self.may_be_damaged
                         && checker.flaw_of(entry, &mut maker.scratch)?.is_some() => {}
                 Record::Entry(entry) => {
-                    in_keys = true;
                     let done = match self.layout {
                         Layout::Resp => maker.tell(entry, made, pieces, self.run),
                         _ => {
@@ -68,17 +70,16 @@ impl Making<'_> {
                         done => done.map_err(|error| dump::named(entry, error))?,
                     }
                 }
-                Record::SelectDb(_) => in_keys = true,
-                // Those in front of the keys are written by now.
-                Record::Function(source) if in_keys => {
+                Record::SelectDb(selected) => db = *selected,
+                Record::Function(source) if !in_front => {
                     let source = source.to_bytes().map_err(|problem| {
                         Error::bytes(problem, Place::at(batch.at), What::Function)
                     })?;
-                    made.others.push(Other::Function(source.into_owned()));
+                    self.function(&source, db, maker, made, pieces);
                 }
                 Record::ModuleAux {
                     id, when, items, ..
-                } if in_keys => made.others.push(Other::ModuleAux(ModuleAux {
+                } if !in_front => made.others.push(Other::ModuleAux(ModuleAux {
                     id: *id,
                     when: *when,
                     items: items.to_vec(),
@@ -92,6 +93,35 @@ impl Making<'_> {
         })?;
         Ok(())
     }
+
+    /// A library among the keys.
+    fn function(
+        &self,
+        source: &[u8],
+        db: u32,
+        maker: &mut Maker<'_>,
+        made: &mut Made,
+        pieces: &mut Pieces<'_>,
+    ) {
+        if !self.format.has_functions() {
+            made.lacking.push(lacking_library(source));
+            return;
+        }
+        made.functions += 1;
+        match self.layout {
+            // In its place, whatever jobs there are.
+            Layout::Resp => maker.tell_function(source, db, made, pieces),
+            _ => made.others.push(Other::Function(source.to_vec())),
+        }
+    }
+}
+
+/// Whether a record may stand in front of the keys with those that are written first.
+pub(super) fn belongs_in_front(record: &Record<'_>) -> bool {
+    matches!(
+        record,
+        Record::Header(_) | Record::Aux { .. } | Record::Function(_) | Record::ModuleAux { .. }
+    )
 }
 
 impl<'m> Beside for Making<'m> {
@@ -187,18 +217,7 @@ impl Taking<'_, '_, '_, '_> {
         for one in made.lacking.drain(..) {
             self.lacks.add(one, making.format, making.allowed);
         }
-        made.others.retain(|other| match other {
-            Other::Function(source) if !making.format.has_functions() => {
-                let one = lacking_library(source);
-                self.lacks.add(one, making.format, making.allowed);
-                false
-            }
-            Other::Function(_) => {
-                self.report.functions += 1;
-                true
-            }
-            Other::ModuleAux(_) => true,
-        });
+        self.report.functions += made.functions;
         let added = self.assembler.add(&mut made);
         let failed = match (added, made.failed.take()) {
             (Err(error), _) => Some(Failure::Output(error)),

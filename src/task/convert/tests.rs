@@ -1,17 +1,43 @@
 //! Commands that are made while the snapshot is checked are those that are made behind the check.
 
 use std::fs;
+use std::sync::atomic::AtomicU64;
 
 use super::*;
 use crate::io::output::Existing;
-use crate::io::progress::Quiet;
+use crate::io::progress::Progress;
 use crate::rdb::segments::testing::{Dice, Mix, decoy, snapshot};
 use crate::rdb::string::write_number;
 use crate::record::filter::FilterOptions;
 use crate::write::Allowed;
 
+/// Remembers how much there is to do: once the file where it is checked and written at once, else twice.
+#[derive(Default)]
+struct Size(AtomicU64);
+
+impl Progress for Size {
+    fn at(&self, _: u64) {}
+    fn size(&self, total: Option<u64>) {
+        self.0.store(total.unwrap_or_default(), Ordering::Relaxed);
+    }
+}
+
 /// The commands of a snapshot, and the report without what says where they are.
 fn commands(data: &[u8], threads: usize, keep_going: bool) -> (Vec<u8>, String) {
+    let size = Size::default();
+    let done = commands_and_size(data, threads, keep_going, &size);
+    let is_sound = done.1.contains("complete: true");
+    let at_once = size.0.load(Ordering::Relaxed) == data.len() as u64;
+    assert_eq!(at_once, is_sound && !keep_going, "{}", done.1);
+    done
+}
+
+fn commands_and_size(
+    data: &[u8],
+    threads: usize,
+    keep_going: bool,
+    progress: &Size,
+) -> (Vec<u8>, String) {
     let folder = tempfile::tempdir().unwrap();
     let (rdb, out) = (folder.path().join("in.rdb"), folder.path().join("out.aof"));
     fs::write(&rdb, data).unwrap();
@@ -28,7 +54,7 @@ fn commands(data: &[u8], threads: usize, keep_going: bool) -> (Vec<u8>, String) 
         mmap: true,
         max_spool: 1 << 30,
         max_memory: 1 << 30,
-        progress: &Quiet,
+        progress,
     };
     let format = Format::named("redis-8.2").unwrap();
     let mut report = convert(&InputPath::File(rdb), &out, &format, &options, &run).unwrap();
@@ -44,8 +70,12 @@ fn databases(dice: &mut Dice) -> Vec<u8> {
         data.extend_from_slice(&[0xfe, db]);
         let records = snapshot(dice, Mix::Plain, 60_000);
         data.extend_from_slice(&records[28..records.len() - 9]);
-        for _ in 0..3 {
+        for n in 0..3 {
             decoy(dice, &mut data);
+            let library = format!("#!lua name=of_{db}_{n}\n");
+            data.push(0xf5);
+            write_number(library.len() as u64, &mut data);
+            data.extend_from_slice(library.as_bytes());
         }
         let more = snapshot(dice, Mix::Plain, 30_000);
         data.extend_from_slice(&more[28..more.len() - 9]);
@@ -101,11 +131,13 @@ fn libraries_in_front_of_the_keys_are_loaded_once_however_long_they_are() {
         write_number(source.len() as u64, &mut data);
         data.extend_from_slice(source.as_bytes());
     }
+    // What they stand behind makes no difference.
+    data.extend_from_slice(b"\xfb\x01\0\xf5\x0f#!lua name=last\xfe\0");
     data.extend_from_slice(b"\x00\x03key\x05value\xff\0\0\0\0\0\0\0\0");
     for keep_going in [false, true] {
         let (bytes, report) = commands(&data, 2, keep_going);
         let loads = memchr::memmem::find_iter(&bytes, b"\r\nLOAD\r\n").count();
-        assert_eq!(loads, 4, "{report}");
-        assert!(report.contains("functions: 4"), "{report}");
+        assert_eq!(loads, 5, "{report}");
+        assert!(report.contains("functions: 5"), "{report}");
     }
 }

@@ -113,6 +113,8 @@ pub(super) struct Telling<'t, 'p> {
     has_passed: bool,
     /// All of the value was told.
     is_told: bool,
+    /// Fields with an expiry were told.
+    is_dated: bool,
     /// What is wrong inside the value is an error.
     pub(super) looks_inside: bool,
     pieces: &'t mut Pieces<'p>,
@@ -128,6 +130,8 @@ pub(super) struct End {
     pub(super) has_passed: bool,
     /// All of the value was told.
     pub(super) is_told: bool,
+    /// Fields with an expiry were told.
+    pub(super) is_dated: bool,
 }
 
 impl<'t, 'p> Telling<'t, 'p> {
@@ -156,6 +160,7 @@ impl<'t, 'p> Telling<'t, 'p> {
             is_plain: true,
             has_passed: false,
             is_told: false,
+            is_dated: false,
             looks_inside: false,
             pieces,
         }
@@ -169,6 +174,7 @@ impl<'t, 'p> Telling<'t, 'p> {
             is_plain: self.is_plain && self.all == self.due,
             has_passed: self.has_passed,
             is_told: self.is_told,
+            is_dated: self.is_dated,
         }
     }
 
@@ -308,8 +314,9 @@ impl ValueVisitor for Telling<'_, '_> {
     }
 
     #[inline]
-    fn field(&mut self, _: Element<'_>, _: Element<'_>, _: Option<i64>) -> Result<()> {
+    fn field(&mut self, _: Element<'_>, _: Element<'_>, expires_at: Option<i64>) -> Result<()> {
         self.due += 2;
+        self.is_dated |= expires_at.is_some();
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! Where an output goes: a file, a pipe, or a folder with the files of a set.
 
 use std::fs::File;
-use std::io::Write;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::aof::manifest::{FileEntry, Manifest, Role};
@@ -65,7 +65,7 @@ impl Destination {
         if layout != Layout::Multipart {
             let output = Output::create(out, existing)?;
             output.refuse_terminal()?;
-            return Ok(Destination::of(To::File(output)));
+            return Destination::of(To::File(output));
         }
         let place = Place::of(out, existing, folder, &[])?;
         if watch.is_in(&place.there) {
@@ -77,25 +77,27 @@ impl Destination {
         if let Some(replaced) = &place.replaced {
             lost = draft.carry_over(&place.target, replaced).map_err(failed)?;
         }
-        let base = draft.create(Path::new(&base_name(stem))).map_err(failed)?;
-        Ok(Destination::of(To::Folder(Box::new(Folder {
+        let base_name = base_name(stem);
+        let base = draft.create(Path::new(&base_name)).map_err(failed)?;
+        let echo = Echo::of(&draft.path().join(&base_name)).map_err(failed)?;
+        Destination::of(To::Folder(Box::new(Folder {
             draft,
             place,
             out: out.to_path_buf(),
             stem: stem.to_owned(),
             base,
-            echo: Echo::default(),
+            echo,
             written: 0,
             lost,
-        }))))
+        })))
     }
 
-    fn of(mut to: To) -> Destination {
+    fn of(mut to: To) -> Result<Destination> {
         let is_read_back = match &mut to {
-            To::File(output) => output.read_back(),
+            To::File(output) => output.read_back()?,
             To::Folder(_) => true,
         };
-        Destination { to, is_read_back }
+        Ok(Destination { to, is_read_back })
     }
 
     /// Writes bytes, and reads them back unless they go through a pipe.
@@ -127,7 +129,8 @@ impl Destination {
             To::Folder(folder) => {
                 let emptied = empty(&mut folder.base);
                 emptied.map_err(|error| cannot_write(&folder.out.display().to_string(), error))?;
-                (folder.echo, folder.written) = (Echo::default(), 0);
+                folder.echo.begin_anew();
+                folder.written = 0;
                 Ok(())
             }
         }
@@ -195,7 +198,12 @@ impl Folder {
         draft.sync(&base).map_err(failed)?;
         let incr_name = format!("{stem}.1.incr.aof");
         let mut incr = draft.create(Path::new(&incr_name)).map_err(failed)?;
-        incr.write_all(behind).map_err(failed)?;
+        let echo = Echo::of(&draft.path().join(&incr_name));
+        let written_back = |file: &mut File, echo: io::Result<Echo>, bytes: &[u8]| {
+            echo.and_then(|mut echo| echo.write(file, bytes))
+                .map_err(failed)
+        };
+        written_back(&mut incr, echo, behind)?;
         draft.sync(&incr).map_err(failed)?;
 
         let mut manifest = Manifest::default();
@@ -212,7 +220,8 @@ impl Folder {
         manifest.write(&mut bytes).map_err(unwritable)?;
         let manifest_name = format!("{stem}.manifest");
         let mut file = draft.create(Path::new(&manifest_name)).map_err(failed)?;
-        file.write_all(&bytes).map_err(failed)?;
+        let echo = Echo::of(&draft.path().join(&manifest_name));
+        written_back(&mut file, echo, &bytes)?;
         draft.sync(&file).map_err(failed)?;
 
         let leftover = place.commit(draft)?;

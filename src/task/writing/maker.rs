@@ -33,6 +33,8 @@ pub(crate) struct Made {
     pub(crate) others: Vec<Other>,
     /// Commands that can only stand behind a snapshot, by database.
     pub(crate) behind: Vec<(u32, Vec<u8>)>,
+    /// Function libraries among the keys.
+    pub(crate) functions: u64,
     /// Keys.
     pub(crate) keys: u64,
     /// Those with an expiry.
@@ -245,6 +247,18 @@ impl<'f> Maker<'f> {
         Ok(())
     }
 
+    /// Adds the command that loads a function library, where this database is selected.
+    pub(crate) fn tell_function(
+        &mut self,
+        source: &[u8],
+        db: u32,
+        made: &mut Made,
+        pieces: &mut Pieces<'_>,
+    ) {
+        turn_to(db, made, pieces);
+        Commands::function(source, made.run(db));
+    }
+
     /// Adds a key of a snapshot as commands, and reads them back. Those of large values are passed on
     /// before all are there.
     pub(crate) fn tell(
@@ -258,14 +272,7 @@ impl<'f> Maker<'f> {
             return Ok(());
         }
         let key = key_of(entry)?;
-        if made.runs.last().is_some_and(|(db, _)| *db != entry.db) {
-            pass_on(made, pieces);
-        }
-        if made.runs.is_empty() {
-            let mut buffer = pieces.buffer();
-            buffer.clear();
-            made.runs.push((entry.db, buffer));
-        }
+        turn_to(entry.db, made, pieces);
         if is_plain_string(entry) && self.tell_string(entry, &key, made, pieces)? {
             return Ok(());
         }
@@ -298,17 +305,20 @@ impl<'f> Maker<'f> {
             return Ok(());
         }
         let is_stream = of == DataType::Stream;
-        if end.is_plain && !is_stream {
+        // Expiries of fields are in other commands, which are not read here.
+        let is_plain = end.is_plain && !(end.is_dated && keeps_expiry(&written));
+        if is_plain && !is_stream {
             // Its items are those that were told.
             if self.back.reader.expires_at() != entry.expires_at {
                 return Err(another_key().in_key(entry.db, &key));
             }
         } else {
-            let meant = match is_told && is_stream {
+            // The sum of what was told is without the entries, which were held against their commands.
+            let meant = match is_told && is_plain {
                 true => end.told,
                 false => self.print_of(&entry.value, keeps_expiry(&written))?,
             };
-            if end.is_plain {
+            if is_plain {
                 if self.back.reader.found() != (meant.value(), entry.expires_at) {
                     return Err(another_key().in_key(entry.db, &key));
                 }
@@ -508,7 +518,6 @@ impl<'f> Maker<'f> {
     }
 }
 
-/// The name of a key.
 /// Finds fault with every value that is not as servers write it.
 struct Flawless;
 
@@ -525,6 +534,7 @@ fn is_plain_string(entry: &Entry<'_>) -> bool {
     entry.value.rdb_type == RdbType::String && entry.meta.is_none() && lasts
 }
 
+/// The name of a key.
 fn key_of<'e>(entry: &'e Entry<'_>) -> Result<Cow<'e, [u8]>> {
     let key = entry.key.to_bytes();
     key.map_err(|problem| Error::bytes(problem, Place::at(entry.at), What::Key))
@@ -533,6 +543,19 @@ fn key_of<'e>(entry: &'e Entry<'_>) -> Result<Cow<'e, [u8]>> {
 #[cold]
 fn another_key() -> Error {
     unlike("the commands do not make the key that is meant".to_owned())
+}
+
+/// What follows is of this database: hands out what is of another, and makes room.
+#[inline]
+fn turn_to(db: u32, made: &mut Made, pieces: &mut Pieces<'_>) {
+    if made.runs.last().is_some_and(|(of, _)| *of != db) {
+        pass_on(made, pieces);
+    }
+    if made.runs.is_empty() {
+        let mut buffer = pieces.buffer();
+        buffer.clear();
+        made.runs.push((db, buffer));
+    }
 }
 
 /// Hands out what is written so far.

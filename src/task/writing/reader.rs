@@ -1,8 +1,9 @@
 //! Reads keys back from the commands that make them, without running them.
 //!
-//! Most keys are written in few forms, of which it is plain what they make: strings with `SET`, and
-//! streams, whose commands are summed as they are read, and `PEXPIREAT`. Whatever is anything else is left
-//! to the engine, with all commands of its key.
+//! Most keys are written in few forms, of which it is plain what they make: strings with `SET`; items in
+//! commands that are read word by word (see `back`); what else there is of streams, which is summed as it
+//! is read; and `PEXPIREAT` behind them. Whatever is anything else is left to the engine, with all commands
+//! of its key.
 
 use std::collections::HashSet;
 use std::str::FromStr;
@@ -110,8 +111,8 @@ pub(super) fn string<'d>(
         return rest.is_empty().then_some(value);
     };
     let (at, rest) = word_of(rest, PEXPIREAT, key)?;
-    let fits = rest.is_empty() && digits(at) == u64::try_from(meant).ok();
-    fits.then_some(value)
+    let fits = digits(at).is_some_and(|at| i64::try_from(at) == Ok(meant));
+    (fits && rest.is_empty()).then_some(value)
 }
 
 /// The word behind the key in a command that begins so, and what follows.
