@@ -536,7 +536,13 @@ mod tests {
 
     fn ours(data: &[u8], len: usize) -> Result<Vec<u8>, Problem> {
         let mut out = Vec::new();
-        decompress_into(data, len as u64, &mut out)?;
+        let done = decompress_into(data, len as u64, &mut out);
+        // Behind others it is the same, and where it is damaged those alone are left.
+        let mut behind = b"others".to_vec();
+        assert_eq!(decompress_behind(data, len as u64, &mut behind), done);
+        assert!(done.is_ok() || behind == b"others");
+        done?;
+        assert_eq!(behind, [b"others", &out[..]].concat());
         let mut slice = vec![0xaa; len + SLACK];
         decompress(data, &mut slice).expect("both doors agree");
         assert_eq!(slice.get(..len), Some(&out[..]));
