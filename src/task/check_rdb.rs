@@ -168,9 +168,10 @@ impl Beside for () {
     fn end(&self, (): &mut (), (): &mut (), _: &mut Pieces<'_>) {}
 }
 
-/// Checks a map up to the first error and does something else beside it. `take` is told what comes of that, in order,
-/// and the database that is selected where a part begins: it stands for [`INHERITED`] there. Nothing
-/// comes behind the first error, and what came before may be of a file that no server takes.
+/// Checks a map up to the first error and does something else beside it. `take` is told what comes of
+/// that, in order, and the database that is selected where a part begins: [`INHERITED`] stands for it
+/// there. Nothing comes behind the first error, and what came before may be of a file that no server
+/// takes.
 ///
 /// # Errors
 /// As [`check_rdb`].
