@@ -190,7 +190,7 @@ impl fmt::Display for Hint {
             Hint::KeepGoing => f.write_str("`salvage` saves every key that is whole"),
             Hint::NewerVersion => f.write_str("a newer redkit may know it"),
             Hint::IgnoreChecksum => {
-                f.write_str("some byte changed after the file was written; `--ignore-checksum` judges the structure alone")
+                f.write_str("some byte changed after the file was written; `check-rdb --ignore-checksum` judges the structure alone")
             }
             Hint::UseCommand(name) => write!(f, "use `redkit {name}` for this kind of file"),
             Hint::TrailingBytes => f.write_str("servers ignore them; a second file may have been appended"),
