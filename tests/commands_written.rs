@@ -317,3 +317,31 @@ fn an_expiry_that_no_command_gives_is_written_with_every_type() {
         }
     }
 }
+
+#[test]
+fn a_set_without_members_is_written_as_what_a_server_loads() {
+    let folder = TempFolder::new();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (aof, out) = (at("log.aof"), at("out"));
+    let mut log = b"*4\r\n$7\r\nRESTORE\r\n$3\r\nset\r\n$1\r\n0\r\n$12\r\n".to_vec();
+    log.extend_from_slice(b"\x02\x00\x09\x00\xea\x3c\x68\xcc\xcf\x0f\x5a\x59\r\n");
+    let mut copy = String::new();
+    command(&["COPY", "set", "other"], &mut copy);
+    log.extend_from_slice(copy.as_bytes());
+    fs::write(&aof, log).unwrap();
+    for layout in ["rdb", "resp", "preamble"] {
+        let words = ["--like", "redis-6.2", "--target", "redis-6.2"];
+        let write = [
+            "rewrite-aof",
+            "--force",
+            "--layout",
+            layout,
+            &aof,
+            "-o",
+            &out,
+        ];
+        assert_eq!(done(&[&write[..], &words].concat())["keys"], 2, "{layout}");
+        let replay = ["replay", "--like", "redis-6.2", &out];
+        assert_eq!(done(&replay)["keys"], 2, "{layout}");
+    }
+}

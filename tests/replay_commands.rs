@@ -427,6 +427,8 @@ fn commands_do_the_same_to_values_that_stand_in_a_snapshot() {
         let kinds = if support::full() { &all[..] } else { &[kind] };
         run_on_stored(name, kinds);
     }
+    // Collections without elements.
+    run_on_stored("keys", &[ServerKind::Redis62]);
 }
 
 #[test]

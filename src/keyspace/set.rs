@@ -262,9 +262,11 @@ impl Set {
         ints.chain(pack).chain(table)
     }
 
-    /// The type by which the server would save it.
+    /// The type by which the server would save it, but for one thing: a set without members, which Redis
+    /// 6.2 keeps, it saves as integers, and then refuses to load those. As a table it comes back.
     pub fn rdb_type(&self, _rules: &Rules) -> RdbType {
         match &self.0 {
+            Form::Ints(_) if self.is_empty() => RdbType::SetTable,
             Form::Ints(_) => RdbType::SetIntset,
             Form::Packed(_) => RdbType::SetListpack,
             Form::Table(_) => RdbType::SetTable,

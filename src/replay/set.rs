@@ -49,7 +49,8 @@ fn srem(cx: &mut Context<'_>, args: Args<'_>) -> Outcome {
         return Ok(Reply::Int(0));
     };
     let removed = members.iter().filter(|member| set.remove(member)).count();
-    if set.is_empty() {
+    // One that had no members before, as 6.2 may have it, stays.
+    if removed > 0 && set.is_empty() {
         cx.remove(key);
     }
     Ok(Reply::count(removed))
