@@ -40,7 +40,8 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    /// One that takes the fingerprints of keys, or not, and may leave values without members to somebody else.
+    /// One that takes the fingerprints of keys, or not, and may leave values without members to somebody
+    /// else.
     pub(super) fn new(prints: bool, values_later: bool) -> Self {
         Worker {
             scratch: Scratch::default(),
