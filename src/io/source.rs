@@ -374,7 +374,7 @@ mod live {
     use std::os::unix::ffi::OsStrExt;
     use std::path::Path;
     use std::ptr;
-    use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
     use std::sync::{Once, OnceLock};
 
     /// Keeps a range of addresses known as a live map.
@@ -440,11 +440,15 @@ mod live {
     /// and goes to the handler that was there before; a signal that was sent ends the process.
     extern "C" fn on_sigbus(signal: c_int, info: *mut libc::siginfo_t, _: *mut c_void) {
         // SAFETY: the kernel passes a valid `siginfo_t` to a handler with SA_SIGINFO; everything
-        // called is async-signal-safe (`write`, `unlink`, `_exit`, `sigaction`, `signal`,
-        // `raise`), and `OnceLock::get` is one atomic load.
+        // called is async-signal-safe (`write`, `unlink`, `_exit`, `pause`, `sigaction`,
+        // `signal`, `raise`), and `OnceLock::get` is one atomic load.
         unsafe {
             let is_fault = (*info).si_code > 0;
             if is_fault && is_mapped((*info).si_addr().addr()) {
+                // Several threads may come to the gap at once: one tells it, and ends all.
+                while ENDS.swap(true, Ordering::SeqCst) {
+                    libc::pause();
+                }
                 libc::write(2, CUT_SHORT.as_ptr().cast(), CUT_SHORT.len());
                 remove_doomed();
                 libc::_exit(3);
@@ -541,6 +545,8 @@ mod live {
         }
     }; 1024];
     static DOOMED: [AtomicPtr<c_char>; 64] = [const { AtomicPtr::new(ptr::null_mut()) }; 64];
+    /// A thread has found a page gone, and ends the process.
+    static ENDS: AtomicBool = AtomicBool::new(false);
     /// What was to happen on SIGBUS before: the standard library tells stack overflows there.
     static PREVIOUS: OnceLock<libc::sigaction> = OnceLock::new();
 
